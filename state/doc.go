@@ -1,0 +1,29 @@
+// Package state keeps what livemon must remember outside its own process, in
+// Redis: agents, calls, sessions, the audit stream, authorized extensions, and
+// which controller acts on which node.
+//
+// It decides nothing about calls: it knows neither switches nor rooms, and
+// stores whatever roles and states it is given. It does not notify anybody of
+// changes, and it does not cache: every read asks Redis.
+//
+// What it guarantees:
+//
+//   - Writes to a node's data take the node's Lease and are refused, as a whole
+//     and with ErrFenced, once a newer lease has been given out. The check and
+//     the write are one atomic step (a script on one hash slot).
+//   - At most one session of a call has a Desired role that speaks.
+//   - No Desired role is stored before the audit record of the change is. A
+//     crash between the two leaves a record without a change, never the reverse.
+//   - Everything but the audit stream, the extensions and one counter per node
+//     expires when nobody renews it.
+//   - What is read back is checked. Nothing in Redis can make it panic; what
+//     cannot be understood is an *CorruptError, or left out of a list and logged.
+//   - Names from outside (nodes, agents, calls, sessions) cannot escape their
+//     key or hash field, whatever bytes they contain. They come back byte for
+//     byte; other strings come back as valid UTF-8.
+//   - Whatever fails because Redis cannot be reached, is read-only, refuses or
+//     is too slow carries fault.StoreUnavailable.
+//
+// It needs Redis 6.2 or later (single, Sentinel or Cluster). "embedded" runs a
+// server inside the process, reachable by nobody else, whose data ends with it.
+package state
