@@ -1,0 +1,25 @@
+// Package conference is the pure core of livemon: who may hear whom, what a
+// room is, and which commands lead from the room as it is to the room as it is
+// wanted.
+//
+// It knows no socket, no store and no clock: a [Room] goes in, [Command]s come
+// out ([Plan]). The caller sends them one by one, reads the room again and
+// plans again, until there is nothing left to do; the same happens after a
+// restart, so there is no second path for recovery.
+//
+// It guarantees, for every room and every wish, and tests over all of them:
+//
+//   - After every single command of a plan, interrupted anywhere, nobody hears a
+//     supervisor whom the table ([Allowed]) does not let hear him, unless he
+//     heard him before the plan began; and such a leak is closed by the first
+//     commands of the plan.
+//   - When a plan and those that follow it have run, everybody hears exactly
+//     whom the table says.
+//   - The pupil is only ever removed in a room that was seen, not merely
+//     expected, to let the user hear the supervisor who takes over.
+//   - A supervisor is only ever removed while muted, three frames after the
+//     mute: mod_conference forgets a leaving member's relations before it stops
+//     mixing him.
+//
+// It does not move calls into rooms, ring telephones or remember anything.
+package conference
