@@ -57,31 +57,31 @@ func rooms(t *testing.T, f func(*testing.T, conference.Room)) {
 }
 
 func roomsOf(mask int, f func(conference.Room)) {
-		for _, f1 := range supervisorFlags() {
-			second := []flags{{false, false, 0}}
-			if mask&4 != 0 {
-				second = []flags{{false, false, 0}, {true, false, 15}, {true, true, 0}, {true, true, 5}, {false, true, 9}}
-			}
-			for _, f2 := range second {
-				for _, kind := range []struct{ ours, locked bool }{{true, false}, {true, true}, {false, false}} {
-					r := conference.Room{Name: "lm-1", Ours: kind.ours, Locked: kind.locked}
-					if mask&1 != 0 {
-						r.Members = append(r.Members, conference.Member{ID: idUser, Party: conference.User, Hear: true, Speak: true})
-					}
-					if mask&2 != 0 {
-						r.Members = append(r.Members, conference.Member{ID: idPupil, Party: conference.Pupil, Hear: true, Speak: true})
-					}
-					r.Members = append(r.Members, supervisor(idS1, "s1", f1, []int{idUser, idPupil, idS2, idOther}))
-					if mask&4 != 0 {
-						r.Members = append(r.Members, supervisor(idS2, "s2", f2, []int{idUser, idPupil, idS1, idOther}))
-					}
-					if mask&8 != 0 {
-						r.Members = append(r.Members, conference.Member{ID: idOther, Party: conference.Other, Hear: true, Speak: true})
-					}
-					f(r)
+	for _, f1 := range supervisorFlags() {
+		second := []flags{{false, false, 0}}
+		if mask&4 != 0 {
+			second = []flags{{false, false, 0}, {true, false, 15}, {true, true, 0}, {true, true, 5}, {false, true, 9}}
+		}
+		for _, f2 := range second {
+			for _, kind := range []struct{ ours, locked bool }{{true, false}, {true, true}, {false, false}} {
+				r := conference.Room{Name: "lm-1", Ours: kind.ours, Locked: kind.locked}
+				if mask&1 != 0 {
+					r.Members = append(r.Members, conference.Member{ID: idUser, Party: conference.User, Hear: true, Speak: true})
 				}
+				if mask&2 != 0 {
+					r.Members = append(r.Members, conference.Member{ID: idPupil, Party: conference.Pupil, Hear: true, Speak: true})
+				}
+				r.Members = append(r.Members, supervisor(idS1, "s1", f1, []int{idUser, idPupil, idS2, idOther}))
+				if mask&4 != 0 {
+					r.Members = append(r.Members, supervisor(idS2, "s2", f2, []int{idUser, idPupil, idS1, idOther}))
+				}
+				if mask&8 != 0 {
+					r.Members = append(r.Members, conference.Member{ID: idOther, Party: conference.Other, Hear: true, Speak: true})
+				}
+				f(r)
 			}
 		}
+	}
 }
 
 func wishes(f func(conference.Desired)) {
