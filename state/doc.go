@@ -17,10 +17,11 @@
 //   - Everything but the audit stream, the extensions and one counter per node
 //     expires when nobody renews it.
 //   - What is read back is checked. Nothing in Redis can make it panic; what
-//     cannot be understood is an *CorruptError, or left out of a list and logged.
+//     cannot be understood is a *CorruptError, or left out of a list and logged.
 //   - Names from outside (nodes, agents, calls, sessions) cannot escape their
-//     key or hash field, whatever bytes they contain. They come back byte for
-//     byte; other strings come back as valid UTF-8.
+//     key or hash field, whatever bytes they contain. Nodes, agents, calls and
+//     extensions come back under their names byte for byte; other strings come
+//     back as valid UTF-8.
 //   - Whatever fails because Redis cannot be reached, is read-only, refuses or
 //     is too slow carries fault.StoreUnavailable.
 //

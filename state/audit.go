@@ -1,0 +1,157 @@
+package state
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"livemon/internal/fault"
+	"livemon/internal/wire"
+)
+
+// Events that this package itself puts into the audit stream.
+const (
+	EventRole    = "role"    // a desired role was granted
+	EventRefused = "refused" // a change was not made; Code and Detail say why
+
+	// EventUnreadable stands, in what Audit returns, for a record that is not
+	// understood, so that it is not silently missing.
+	EventUnreadable = "unreadable"
+)
+
+const (
+	auditField   = "r"
+	auditLimit   = 1000
+	auditPage    = 500
+	auditOnceTTL = time.Minute
+	// clockSkew is by how much a record's Time may lie after its place in the
+	// stream, which the server's clock gives.
+	clockSkew = 24 * time.Hour
+)
+
+// appendScript adds a record once, however often the client, having lost the
+// answer, sends it. KEYS: stream, the mark that this record was stored. ARGV:
+// field, record, how long the mark is kept.
+var appendScript = redis.NewScript(`
+local id = redis.call('GET', KEYS[2])
+if not id then
+  id = redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[2])
+  redis.call('SET', KEYS[2], id, 'PX', ARGV[3])
+end
+return {'OK', id}
+`)
+
+// AppendAudit adds a record to the audit stream and returns its place. Event is
+// required; a zero Time becomes now; ID is ignored.
+func (s *Store) AppendAudit(ctx context.Context, rec wire.AuditRecord) (id string, err error) {
+	rec.ID = ""
+	if rec.Time.IsZero() {
+		rec.Time = time.Now().UTC()
+	}
+	if err := checkAudit(rec); err != nil {
+		return "", fmt.Errorf("state: %w: audit record: %w", wire.ErrBadRequest, err)
+	}
+	v, err := encode("audit record", rec)
+	if err != nil {
+		return "", err
+	}
+	got, err := s.run(ctx, "store audit record", appendScript, []string{auditKey, auditOnceKey + rand.Text()},
+		auditField, v, auditOnceTTL.Milliseconds())
+	if err != nil {
+		return "", err
+	}
+	if len(got) != 1 {
+		return "", fault.New(fault.StoreUnavailable, "store audit record", "no id")
+	}
+	return got[0], nil
+}
+
+// refuse records that what rec says did not happen after all. It is called when
+// that is already certain, so a failure is only logged.
+func (s *Store) refuse(ctx context.Context, rec wire.AuditRecord, cause error) {
+	rec.Detail = fmt.Sprintf("%s was not stored: %v", rec.Event, cause)
+	rec.Event = EventRefused
+	rec.Code = int(fault.Of(cause))
+	if _, err := s.AppendAudit(context.WithoutCancel(ctx), rec); err != nil {
+		s.opts.Logger.Warn("a refusal was not recorded", slog.String("session", rec.Session), slog.Any("cause", cause), slog.Any("error", err))
+	}
+}
+
+var streamID = regexp.MustCompile(`^[0-9]{1,19}(-[0-9]{1,19})?$`)
+
+// Audit returns the newest records that f selects, oldest first, at most Limit
+// (0, or more than 1000, means 1000).
+func (s *Store) Audit(ctx context.Context, f wire.AuditFilter) ([]wire.AuditRecord, error) {
+	if f.After != "" && !streamID.MatchString(f.After) {
+		return nil, fmt.Errorf("state: %w: %.40q is no audit record's id", wire.ErrBadRequest, f.After)
+	}
+	if f.Limit <= 0 || f.Limit > auditLimit {
+		f.Limit = auditLimit
+	}
+	oldest := "-"
+	if f.After != "" {
+		oldest = "(" + f.After
+	} else if from := f.Since.Add(-clockSkew).UnixMilli(); !f.Since.IsZero() && from > 0 {
+		oldest = strconv.FormatInt(from, 10)
+	}
+	out := []wire.AuditRecord{}
+	newest := "+"
+	for len(out) < f.Limit {
+		page, err := s.auditPage(ctx, newest, oldest)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page {
+			if rec := s.auditRecord(m); selects(f, rec) && len(out) < f.Limit {
+				out = append(out, rec)
+			}
+		}
+		if len(page) < auditPage {
+			break
+		}
+		newest = "(" + page[len(page)-1].ID
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+func (s *Store) auditPage(ctx context.Context, newest, oldest string) ([]redis.XMessage, error) {
+	c, cancel := s.bound(ctx)
+	defer cancel()
+	page, err := s.rdb.XRevRangeN(c, auditKey, newest, oldest, auditPage).Result()
+	return page, failure(ctx, "read audit records", auditKey, err)
+}
+
+func (s *Store) auditRecord(m redis.XMessage) wire.AuditRecord {
+	text, _ := m.Values[auditField].(string)
+	rec, err := decodeAudit(m.ID, text)
+	if err != nil {
+		s.skipped(&CorruptError{Key: auditKey, Field: m.ID, Err: err})
+		return wire.AuditRecord{ID: m.ID, Time: placeTime(m.ID), Event: EventUnreadable, Detail: "this record is not understood"}
+	}
+	return rec
+}
+
+// placeTime is when the server stored the record with this id.
+func placeTime(id string) time.Time {
+	text, _, _ := strings.Cut(id, "-")
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func selects(f wire.AuditFilter, r wire.AuditRecord) bool {
+	return (f.Session == "" || f.Session == r.Session) &&
+		(f.Agent == "" || f.Agent == r.Agent) &&
+		(f.Since.IsZero() || !r.Time.Before(f.Since))
+}
