@@ -1,0 +1,21 @@
+// Package api serves a wire.Service over HTTP and JSON, and is the client of
+// that service. The contract is openapi.yaml, which is embedded, served, and
+// held against the code by a test.
+//
+// It keeps no state of its own and decides nothing about calls: it checks who
+// asks, checks what is asked, calls the service and encodes what comes back.
+//
+// It guarantees that
+//   - nothing but /healthz is answered without the bearer token, which is compared
+//     in constant time; and a request that a foreign web page caused is refused
+//     even with it;
+//   - a request is decoded completely and checked before the service sees any of
+//     it: unknown, repeated or misspelt fields and parameters, control characters
+//     and oversized values are refused and nothing has changed;
+//   - every failure is a wire.Error with livemon's code where there is one, and
+//     holds neither a cause nor a secret; the cause goes to the log, under the
+//     request's id;
+//   - memory and goroutines are bounded: bodies, headers, event streams, long polls
+//     and the time each may take;
+//   - a panic in a handler ends that request only.
+package api

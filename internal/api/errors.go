@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"livemon/internal/fault"
+	"livemon/internal/wire"
+)
+
+// httpError is a failure that HTTP itself has a status for.
+type httpError struct {
+	status  int
+	message string
+}
+
+func (e httpError) Error() string { return e.message }
+
+func badRequest(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{wire.ErrBadRequest}, args...)...)
+}
+
+// Status is the HTTP status with which a code is answered.
+func Status(c fault.Code) int {
+	switch c {
+	case fault.PupilGone, fault.UserGone, fault.PupilInConference, fault.NotAdded, fault.SpeakerBusy, fault.PhoneNoAnswer:
+		return http.StatusConflict
+	case fault.NotAllowed, fault.RoleNotAllowed:
+		return http.StatusForbidden
+	case fault.RoomNotCreated:
+		return http.StatusBadGateway
+	case fault.SwitchTimeout:
+		return http.StatusGatewayTimeout
+	case fault.StoreUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// describe returns status and body for an error. The body never holds a cause:
+// causes may name addresses or, in a URL, a password.
+func describe(err error) (int, wire.Error) {
+	var h httpError
+	var f *fault.Error
+	status, message := http.StatusInternalServerError, "something went wrong inside livemon; its log says what"
+	switch {
+	case errors.As(err, &h):
+		status, message = h.status, h.message
+	case errors.As(err, &f) && f.Code.Known():
+		return Status(f.Code), wire.Error{Code: int(f.Code), Message: faultMessage(f.Code, f.Detail)}
+	case errors.Is(err, wire.ErrBadRequest):
+		status, message = http.StatusBadRequest, err.Error()
+	case errors.Is(err, wire.ErrNotFound):
+		status, message = http.StatusNotFound, err.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		status, message = http.StatusGatewayTimeout, "livemon did not finish in time; 'livemon doctor' may say why"
+	case errors.Is(err, context.Canceled):
+		status, message = http.StatusServiceUnavailable, "the request was given up before it was finished"
+	}
+	return status, wire.Error{Code: status, Message: clip(message, 1000)}
+}
+
+// faultMessage is the code's sentence, and in brackets what is known of this case.
+func faultMessage(c fault.Code, detail string) string {
+	if detail = clip(detail, 300); detail == "" {
+		return c.Sentence()
+	}
+	return c.Sentence() + " (" + detail + ")"
+}
+
+// faultDetail is the reverse of faultMessage.
+func faultDetail(c fault.Code, message string) string {
+	d, ok := strings.CutPrefix(message, c.Sentence())
+	if !ok {
+		return message
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(d, " ("), ")")
+}
+
+// clip makes s fit to be shown: without control characters, and at most limit bytes.
+func clip(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit] + "…"
+}
+
+func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	status, body := describe(err)
+	id := w.Header().Get("X-Request-Id")
+	switch {
+	case status >= 500 && r.Context().Err() == nil:
+		s.log.Error("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	default:
+		s.log.Debug("request refused", "request", id, "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+	}
+	if status == http.StatusInternalServerError {
+		body.Message += " (request " + id + ")"
+	}
+	data, merr := json.Marshal(body)
+	if merr != nil {
+		data = []byte(`{"code":500,"message":"the error cannot be encoded"}`)
+	}
+	write(w, status, "application/json", append(data, '\n'))
+}
