@@ -1,0 +1,182 @@
+package tracker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxNumber = 64  // bytes of a telephone number
+	maxName   = 128 // bytes of any other name
+	maxID     = 128 // bytes of a channel's id
+)
+
+// plain tells whether s is short printable ASCII, which needs no cleaning.
+func plain(s string, limit int) bool {
+	if len(s) > limit {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// number makes a telephone number printable and short.
+func number(s string) string {
+	if plain(s, maxNumber) {
+		return s
+	}
+	return printable(s, maxNumber)
+}
+
+// name makes a name printable and short. Different names stay different: one
+// that had to be changed ends in a digest of what it was.
+func name(s string) string {
+	if plain(s, maxName) {
+		return s
+	}
+	const tail = 9
+	p := printable(s, maxName-tail)
+	if p == s {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return p + "~" + hex.EncodeToString(sum[:4])
+}
+
+func printable(s string, limit int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			r = '\uFFFD'
+		}
+		if b.Len()+utf8.RuneLen(r) > limit {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// validID tells whether a channel's id can be one word of a command.
+func validID(s string) bool {
+	if s == "" || len(s) > maxID {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// presence returns a presence id with its domain in lower case, or "" if s is
+// not of the form user@domain or could not be part of a command.
+func presence(s string) string {
+	if len(s) > maxName {
+		return ""
+	}
+	u, domain, ok := strings.Cut(s, "@")
+	if !ok || u == "" || domain == "" || strings.Contains(domain, "@") {
+		return ""
+	}
+	for _, r := range s {
+		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) || strings.ContainsRune(`"'\{}[]<>|;,`, r) {
+			return ""
+		}
+	}
+	lower := strings.ToLower(domain)
+	if lower == domain {
+		return s
+	}
+	return u + "@" + lower
+}
+
+// contact returns the extension that a mod_callcenter agent's contact rings:
+// user@domain, or the user alone where the contact names no domain, or "" if
+// it is none of the switch's own.
+func contact(dial string) string {
+	if len(dial) > 1024 {
+		return ""
+	}
+	for {
+		dial = strings.TrimSpace(dial)
+		if dial == "" {
+			return ""
+		}
+		end := strings.IndexByte("[{<", dial[0])
+		if end < 0 {
+			break
+		}
+		i := strings.IndexByte(dial, "]}>"[end])
+		if i < 0 {
+			return ""
+		}
+		dial = dial[i+1:]
+	}
+	if i := strings.IndexAny(dial, ",|"); i >= 0 {
+		dial = dial[:i]
+	}
+	if i := strings.Index(dial, ":_:"); i >= 0 {
+		dial = dial[:i]
+	}
+	kind, rest, ok := strings.Cut(dial, "/")
+	if !ok {
+		return ""
+	}
+	switch kind {
+	case "user", "verto.rtc":
+	case "sofia":
+		_, rest, ok = strings.Cut(rest, "/")
+		if !ok || !strings.Contains(rest, "%") {
+			return ""
+		}
+		rest = strings.Replace(rest, "%", "@", 1)
+	default:
+		return ""
+	}
+	if strings.Contains(rest, "@") {
+		return presence(rest)
+	}
+	if presence(rest+"@x") == "" {
+		return ""
+	}
+	return rest
+}
+
+// recent remembers the last few of many words.
+type recent struct {
+	set  map[string]struct{}
+	ring []string
+	next int
+}
+
+func newRecent(n int) *recent {
+	return &recent{set: map[string]struct{}{}, ring: make([]string, 0, n)}
+}
+
+func (r *recent) has(s string) bool { _, ok := r.set[s]; return ok }
+
+func (r *recent) add(s string) {
+	if r.has(s) {
+		return
+	}
+	r.set[s] = struct{}{}
+	if len(r.ring) < cap(r.ring) {
+		r.ring = append(r.ring, s)
+		return
+	}
+	// A word that was removed and added again may be forgotten early.
+	delete(r.set, r.ring[r.next])
+	r.ring[r.next] = s
+	r.next = (r.next + 1) % len(r.ring)
+}
+
+func (r *recent) remove(s string) { delete(r.set, s) }

@@ -1,0 +1,332 @@
+package tracker
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Snapshot is a full read of the switch: the answers to SnapshotCommands, and
+// SnapshotVars of every channel. An answer that begins with "-" (the module is
+// not loaded) or is empty means that there is nothing of the kind; only
+// Channels and Calls cannot be done without.
+type Snapshot struct {
+	Channels      []byte // show channels as json
+	Calls         []byte // show calls as json
+	Registrations []byte // show registrations as json
+	Conferences   []byte // conference json_list
+	CCAgents      string // callcenter_config agent list
+	Users         string // list_users
+	// Vars are channel variables by channel and name. A channel that is not in
+	// it was not asked about, and keeps what is known of it.
+	Vars map[string]map[string]string
+	Time time.Time // when the read began, by the switch's clock
+}
+
+// SnapshotCommands returns the api commands whose answers a Snapshot holds, in
+// the order of its fields.
+func SnapshotCommands() []string {
+	return []string{"show channels as json", "show calls as json", "show registrations as json",
+		"conference json_list", "callcenter_config agent list", "list_users"}
+}
+
+// SnapshotVars returns the variables to get of every channel (uuid_getvar).
+func SnapshotVars() []string {
+	return append([]string{"cc_agent", "cc_side", "cc_queue", "presence_id", "dialed_user", "dialed_domain",
+		"sip_gateway_name", "last_bridge_to", "answered_time"}, livemonVars...)
+}
+
+// Load replaces everything that is known by a full read, and returns what that
+// changed. On an error, which is a *ReadError, nothing was changed.
+//
+// Events that arrived since the read began are to be applied afterwards. The
+// switch's tables are up to some 50 ms behind its events: subscribe, wait that
+// long, then read.
+func (t *Tracker) Load(s Snapshot) (Changes, error) {
+	r, err := parseSnapshot(s)
+	if err != nil {
+		return Changes{}, err
+	}
+	if !s.Time.IsZero() {
+		t.clock = s.Time
+	}
+	t.reading = true
+	t.loadAgents(r)
+	t.loadUsers(r)
+	t.loadContacts(r)
+	t.loadLegs(r)
+	t.loadBridges(r)
+	t.loadRooms(r)
+	t.loadPairs(r)
+	for range 2 { // a leg can link an agent and an extension, which then decides whose another leg is
+		for _, l := range t.legs {
+			t.identify(l)
+		}
+	}
+	for _, u := range t.users {
+		t.release(u)
+	}
+	for _, a := range t.agents {
+		t.mark(a)
+	}
+	slices.SortFunc(t.dirty, func(a, b *agent) int { return cmp.Compare(a.name, b.name) })
+	out := t.flush()
+	t.reading = false
+	return out, nil
+}
+
+func (t *Tracker) loadAgents(r *read) {
+	rows := map[string]*ccRow{}
+	for i := range r.agents {
+		rows[r.agents[i].name] = &r.agents[i]
+	}
+	for _, a := range t.agents {
+		if a.cc && rows[a.name] == nil {
+			t.remove(a)
+		}
+	}
+	for i := range r.agents {
+		row := &r.agents[i]
+		a := t.ccAgent(row.name)
+		if a == nil {
+			return
+		}
+		a.standby, a.wrapTime = row.standby, row.wrapTime
+		t.setLoggedOut(a, row.loggedOut)
+		a.wrapFrom, a.wrapUntil = row.bridgeEnd, time.Time{}
+		if row.wrapTime > 0 && !row.bridgeEnd.IsZero() {
+			a.wrapUntil = row.bridgeEnd.Add(row.wrapTime)
+		}
+		a.changed = row.statusChange
+		if end := row.bridgeEnd; end.After(a.changed) && !row.loggedOut {
+			a.changed = end
+		}
+		if a.wrapUntil.After(a.changed) && !a.wrapUntil.After(t.clock) && !row.loggedOut {
+			a.changed = a.wrapUntil
+		}
+	}
+}
+
+// loadUsers takes over the directory and the registrations. A user who is in
+// neither now is asked about again.
+func (t *Tracker) loadUsers(r *read) {
+	for _, u := range t.users {
+		u.listed, u.asked = false, false
+		u.regs = nil
+	}
+	for _, id := range r.users {
+		if u := t.userOf(id); u != nil {
+			u.listed = true
+		}
+	}
+	for _, reg := range r.regs {
+		if u := t.userOf(reg.id); u != nil {
+			t.setRegistered(u, reg.token, reg.until)
+		}
+	}
+	t.asks = nil
+	var ask []string
+	for id, u := range t.users {
+		u.queued = false
+		if u.exists() && !u.listed && len(u.regs) == 0 {
+			ask = append(ask, id)
+		}
+	}
+	slices.Sort(ask)
+	for _, id := range ask {
+		t.ask(t.users[id])
+	}
+	for _, u := range t.users {
+		t.settle(u)
+	}
+}
+
+// loadContacts links agents and extensions once all extensions are known.
+func (t *Tracker) loadContacts(r *read) {
+	parts := map[string]string{} // user part to presence id, "" where there are several
+	for id, u := range t.users {
+		if u.exists() {
+			part, _, _ := strings.Cut(id, "@")
+			if _, twice := parts[part]; twice {
+				id = ""
+			}
+			parts[part] = id
+		}
+	}
+	for i := range r.agents {
+		a := t.agents[r.agents[i].name]
+		if a == nil {
+			continue
+		}
+		dial := r.agents[i].contact
+		if part := contact(dial); part != "" && !strings.Contains(part, "@") {
+			a.rings = part
+			if u := t.users[parts[part]]; u != nil {
+				t.link(a, u)
+			} else if has, _, _ := strings.Cut(a.ext, "@"); has != part {
+				t.link(a, nil)
+			}
+			continue
+		}
+		t.setContact(a, dial)
+	}
+}
+
+func (t *Tracker) loadLegs(r *read) {
+	live := make(map[string]bool, len(r.channels))
+	for i := range r.channels {
+		if c := &r.channels[i]; !t.dead.has(c.id) {
+			live[c.id] = true
+		}
+	}
+	for id, l := range t.legs {
+		if !live[id] {
+			t.forget(l)
+		}
+	}
+	for i := range r.channels {
+		c := &r.channels[i]
+		if !live[c.id] {
+			continue
+		}
+		l := t.legs[c.id]
+		if l == nil {
+			if l = t.newLeg(c.id); l == nil {
+				return
+			}
+		}
+		t.loadLeg(l, c, r.vars[c.id])
+	}
+}
+
+func (t *Tracker) loadLeg(l *leg, c *channelRow, vars map[string]string) {
+	if l.Direction == "" && c.direction != "" {
+		l.Direction, l.Name, l.Created = c.direction, c.name, c.created
+		if l.Direction == Inbound {
+			l.setNumbers(c.cid, c.dest)
+		} else {
+			l.setNumbers(c.dest, c.cid)
+		}
+		if l.Created.IsZero() {
+			l.Created = t.clock
+		}
+	}
+	if vars != nil {
+		l.CCAgent, l.CCSide, l.Queue = vars["cc_agent"], vars["cc_side"], vars["cc_queue"]
+		l.gateway = vars["sip_gateway_name"] != ""
+		if own := ownVars(vars); !maps.Equal(own, l.Vars) {
+			l.Vars = own
+		}
+	}
+	id := c.presence
+	if id == "" {
+		id = vars["presence_id"]
+	}
+	t.fillPresence(l, id, vars["dialed_user"], vars["dialed_domain"])
+	at := micros(vars["answered_time"])
+	switch {
+	case l.Answered && !at.IsZero():
+		l.AnsweredAt = at
+	case !l.Answered && (c.answered || !at.IsZero()):
+		if at.IsZero() {
+			at = l.Created // the table does not say when
+		}
+		l.Answered, l.AnsweredAt = true, at
+	}
+	l.Held = c.held
+}
+
+func ownVars(vars map[string]string) map[string]string {
+	var own map[string]string
+	for _, k := range livemonVars {
+		if v := vars[k]; v != "" {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[k] = v
+		}
+	}
+	return own
+}
+
+func (t *Tracker) loadBridges(r *read) {
+	partner := map[string]string{}
+	for _, b := range r.bridges {
+		if t.legs[b.a] != nil && t.legs[b.b] != nil && b.a != b.b && partner[b.a] == "" && partner[b.b] == "" {
+			partner[b.a], partner[b.b] = b.b, b.a
+		}
+	}
+	for id, l := range t.legs {
+		if l.Partner != "" && l.Partner != partner[id] {
+			t.unlink(l)
+		}
+	}
+	for _, b := range r.bridges {
+		if partner[b.a] != b.b {
+			continue
+		}
+		l, p := t.legs[b.a], t.legs[b.b]
+		l.supervisor, p.supervisor = t.supervisor(l.Leg), t.supervisor(p.Leg)
+		fresh := l.last != p.Channel || p.last != l.Channel
+		t.bridge(l, p)
+		if fresh && !b.since.IsZero() && l.last == p.Channel {
+			l.pairSince, p.pairSince = b.since, b.since
+		}
+	}
+}
+
+func (t *Tracker) loadRooms(r *read) {
+	member := map[string]*memberRow{}
+	for i := range r.members {
+		member[r.members[i].channel] = &r.members[i]
+	}
+	for id, l := range t.legs {
+		if m := member[id]; l.Room != "" && (m == nil || m.room != l.Room) {
+			t.leaveRoom(l)
+		}
+	}
+	for i := range r.members {
+		m := &r.members[i]
+		l := t.legs[m.channel]
+		if l == nil || member[m.channel] != m {
+			continue
+		}
+		l.supervisor = t.supervisor(l.Leg)
+		fresh := l.Room != m.room
+		t.joinRoom(l, m.room, m.id)
+		if fresh && !t.clock.IsZero() {
+			l.roomSince = t.clock.Add(-m.joined)
+		}
+	}
+}
+
+// loadPairs takes the parties of calls that are not in a bridge now from what
+// the switch keeps on each channel.
+func (t *Tracker) loadPairs(r *read) {
+	for id, l := range t.legs {
+		vars := r.vars[id]
+		if vars == nil || l.Partner != "" || l.supervisor {
+			continue
+		}
+		last := vars["last_bridge_to"]
+		p := t.legs[last]
+		switch {
+		case last == l.last || last == id || p != nil && t.supervisor(p.Leg):
+		case validID(last):
+			l.last, l.pairID, l.lastNumber = last, pairID(id, last), ""
+			l.pairSince = l.AnsweredAt
+			if p != nil && p.AnsweredAt.After(l.pairSince) {
+				l.pairSince = p.AnsweredAt
+			}
+		case l.Room == "": // it never was in a bridge
+			l.last, l.pairID, l.lastNumber, l.pairSince = "", "", "", time.Time{}
+		}
+	}
+	for room := range t.rooms {
+		if t.ourRoom(room) {
+			t.pairInRoom(room)
+		}
+	}
+}
