@@ -93,12 +93,16 @@ func decodeCall(node, id, value string) (Call, error) {
 	return c, checkName("call", id)
 }
 
-// decodeSession reads a session. Its desired role is stored beside it, so that
-// progress and role changes cannot undo each other.
-func decodeSession(node, value, desired string) (wire.Session, error) {
+// decodeSession reads a session, stored under an escaped id that must be its
+// own. Its desired role is stored beside it, so that progress and role changes
+// cannot undo each other.
+func decodeSession(node, me, value, desired string) (wire.Session, error) {
 	var x wire.Session
 	if err := decode(value, &x); err != nil {
 		return wire.Session{}, err
+	}
+	if enc(x.ID) != me {
+		return wire.Session{}, fmt.Errorf("it is session %.200q", x.ID)
 	}
 	x.Node, x.Desired = node, wire.Role(desired)
 	return x, checkSession(x)

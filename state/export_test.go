@@ -16,3 +16,5 @@ func SessionKey(node, id string) string { return keysOf(node).session + enc(id) 
 func AuditKey() string                  { return auditKey }
 func ExtensionsKey() string             { return extensionsKey }
 func NodesKey() string                  { return nodesKey }
+
+func init() { quietClient() }

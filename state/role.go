@@ -46,7 +46,7 @@ func (s *Store) ChangeRole(ctx context.Context, l Lease, id string, to wire.Role
 	if len(got) != 2 {
 		return wire.Session{}, fault.New(fault.StoreUnavailable, op, "unexpected answer")
 	}
-	x, err := decodeSession(l.Node, got[0], got[1])
+	x, err := decodeSession(l.Node, enc(id), got[0], got[1])
 	if err != nil {
 		s.forgo(ctx, l, id)
 		return wire.Session{}, &CorruptError{Key: keysOf(l.Node).session + enc(id), Err: err}

@@ -209,10 +209,7 @@ func (s *Store) Session(ctx context.Context, id string) (wire.Session, error) {
 		}
 		value, _ := got[0].(string)
 		desired, _ := got[1].(string)
-		x, err := decodeSession(node, value, desired)
-		if err == nil && x.ID != id {
-			err = fmt.Errorf("it is session %.200q", x.ID)
-		}
+		x, err := decodeSession(node, enc(id), value, desired)
 		if err != nil {
 			return wire.Session{}, &CorruptError{Key: keysOf(node).session + enc(id), Err: err}
 		}
@@ -234,10 +231,7 @@ func (s *Store) Sessions(ctx context.Context, node string) ([]wire.Session, erro
 	}
 	out := make([]wire.Session, 0, len(got)/3)
 	for row := range slices.Chunk(got[:len(got)/3*3], 3) {
-		x, err := decodeSession(node, row[1], row[2])
-		if err == nil && enc(x.ID) != row[0] {
-			err = fmt.Errorf("it is session %.200q", x.ID)
-		}
+		x, err := decodeSession(node, row[0], row[1], row[2])
 		if err != nil {
 			s.skipped(&CorruptError{Key: k.session + row[0], Err: err})
 			continue
