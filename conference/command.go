@@ -131,3 +131,9 @@ func ids(v []int) string {
 	}
 	return strings.Join(s, ",")
 }
+
+// PlayLine plays a file to one member of a room and to nobody else. The file is
+// a path or a stream without blanks.
+func PlayLine(room, file string, member int) string {
+	return fmt.Sprintf("conference %s play %s %d", room, file, member)
+}

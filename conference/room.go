@@ -79,6 +79,9 @@ func Hears(listener, speaker Member) bool {
 		!related(speaker.NoSpeak, listener.ID) && !related(listener.NoHear, speaker.ID)
 }
 
+// Closed tells whether a relation keeps listener from hearing speaker.
+func Closed(speaker, listener Member) bool { return related(speaker.NoSpeak, listener.ID) }
+
 func related(ids []int, id int) bool {
 	return slices.Contains(ids, id) || slices.Contains(ids, 0)
 }

@@ -1,0 +1,160 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"livemon/internal/tracker"
+	"livemon/internal/wire"
+)
+
+// adopt takes over what is on the switch and in the store from whoever
+// controlled the node before: after a start, a takeover, or a lost connection.
+// The switch says what is, the store what was wanted. A leg whose session the
+// store does not know - it was an embedded one, or lost its data - becomes a
+// session of its own again, with the least that does not lose the call.
+func (n *node) adopt(ctx context.Context) {
+	known := map[string]wire.Session{}
+	live, err := n.m.store.Sessions(ctx, n.name)
+	if err != nil {
+		n.log.Warn("the store cannot say which sessions there were", "error", err)
+	}
+	for _, x := range live {
+		known[x.ID] = x
+	}
+	seen := map[string]bool{}
+	for _, leg := range n.legs() {
+		id := leg.Vars[varSession]
+		if id == "" {
+			continue
+		}
+		seen[id] = true
+		if n.has(id) {
+			continue
+		}
+		x, ok := known[id]
+		if !ok && leg.Room == "" {
+			continue // parked, or hearing a prompt: the switch ends it by itself
+		}
+		if !ok {
+			x = n.rebuilt(id, leg)
+		}
+		n.readopt(ctx, x, leg, ok)
+	}
+	for id, x := range known {
+		if seen[id] || n.has(id) {
+			continue
+		}
+		now := time.Now().UTC()
+		x.Status, x.Ended, x.Reason = wire.Ended, &now, reasonRestarted
+		lease := n.fence()
+		n.journal.do(ctx, n, endRecord(x, "controller"), func(ctx context.Context, rec wire.AuditRecord) error {
+			return n.m.store.EndSession(ctx, lease, x, rec)
+		})
+	}
+	n.adoptRooms()
+}
+
+// legs returns every leg that livemon has marked.
+func (n *node) legs() []tracker.Leg {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.tracker.MarkedLegs()
+}
+
+func (n *node) has(id string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sessions[id] != nil
+}
+
+// rebuilt is a session as far as its leg tells.
+func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
+	return wire.Session{ID: id, Supervisor: leg.Vars[varSupervisor], Phone: leg.Vars[varPhone], Agent: leg.Vars[varAgent], Call: leg.Vars[varCall],
+		Coaching: leg.Vars[varCoaching] == "true", Status: wire.Answered, Role: wire.Joining, Desired: wire.Monitor, Since: time.Now().UTC(),
+		Node: n.name, Room: leg.Room, Channel: leg.Channel}
+}
+
+// readopt puts a session back on its call.
+func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, stored bool) {
+	tc := n.callParties(x, leg)
+	s := &session{x: x, recorded: stored && x.Status == wire.Listening}
+	if !stored {
+		n.mu.Lock()
+		_, pupil := n.tracker.Leg(tc.Pupil)
+		n.mu.Unlock()
+		if !pupil && tc.User != "" && x.Coaching {
+			s.x.Desired, s.x.Role = wire.TakeOver, wire.TakeOver
+		}
+		if err := n.m.store.CreateSession(ctx, n.fence(), s.x, record(s.x, "adopted", "controller")); err != nil {
+			n.log.Warn("a session that was found on the switch cannot be recorded", "session", x.ID, "error", err)
+		}
+	}
+	if err := n.attach(s, tc); err != nil {
+		n.log.Warn("a session could not be put back on its call", "session", x.ID, "error", err)
+		return
+	}
+	n.log.Info("session taken over", "session", x.ID, "role", s.x.Desired, "stored", stored)
+}
+
+// callParties finds the parties of a session's call: by the marks on their
+// legs or, in a conference of the shop's own, by the agent.
+func (n *node) callParties(x wire.Session, leg tracker.Leg) tracker.Call {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	tc := tracker.Call{ID: x.Call, Node: n.name, Agent: x.Agent, Room: leg.Room, UserNumber: x.User}
+	for _, l := range n.tracker.MarkedLegs() {
+		if l.Vars[varCall] != x.Call || l.Vars[varSession] != "" {
+			continue
+		}
+		switch l.Vars[varParty] {
+		case "pupil":
+			tc.Pupil = l.Channel
+		case "user":
+			tc.User = l.Channel
+		}
+		if strings.HasPrefix(l.Room, roomPrefix) && tc.Room == "" {
+			tc.Room = l.Room
+		}
+	}
+	if cur, ok := n.tracker.CallOf(x.Agent); ok && cur.ID == x.Call && tc.Pupil == "" && tc.User == "" {
+		tc.Pupil, tc.User = cur.Pupil, cur.User
+		if tc.Room == "" {
+			tc.Room = cur.Room
+		}
+	}
+	return tc
+}
+
+// adoptRooms sees to rooms of ours in which no supervisor is left: a controller
+// died before it could give the call back.
+func (n *node) adoptRooms() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	calls := map[string]*tracker.Call{}
+	for _, l := range n.tracker.MarkedLegs() {
+		id := l.Vars[varCall]
+		if !strings.HasPrefix(l.Room, roomPrefix) || id == "" || n.calls[id] != nil || l.Vars[varSession] != "" {
+			continue
+		}
+		tc := calls[id]
+		if tc == nil {
+			tc = &tracker.Call{ID: id, Node: n.name, Room: l.Room}
+			calls[id] = tc
+		}
+		if l.Vars[varParty] == "pupil" {
+			tc.Pupil = l.Channel
+		} else {
+			tc.User = l.Channel
+		}
+	}
+	for id, tc := range calls {
+		c := newCall(n, *tc)
+		n.calls[id], n.byRoom[tc.Room] = c, c
+		n.watch(c, tc.Pupil, tc.User)
+		n.actors.Go(func() error { c.run(n.actorCtx); return nil })
+		n.log.Info("a call was left in a room", "call", id, "room", tc.Room, "parties", fmt.Sprint(tc.Pupil != "", tc.User != ""))
+	}
+}

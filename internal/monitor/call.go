@@ -1,0 +1,409 @@
+package monitor
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"livemon/conference"
+	"livemon/internal/fault"
+	"livemon/internal/tracker"
+	"livemon/internal/wire"
+)
+
+// Messages to a call.
+type (
+	newSession  struct{ s *session }
+	roleRequest struct {
+		s    *session
+		to   wire.Role
+		via  string
+		done chan<- error // may be nil; has room for one
+	}
+	stopRequest struct {
+		s    *session
+		via  string
+		done chan<- error
+	}
+	keyPressed struct {
+		s    *session
+		data string
+		at   time.Time
+	}
+	originated struct {
+		s     *session
+		reply string
+	}
+	legChanged  struct{} // something about a leg of the call: the tracker knows what
+	roomChanged struct{} // something in the call's room
+	resynced    struct{} // the switch was read anew
+	switchDead  struct{} // the switch has been away for too long
+)
+
+// call is a monitored call. One goroutine, run, owns everything below box.
+type call struct {
+	n     *node
+	id    string
+	agent string
+	log   *slog.Logger
+	over  chan struct{} // closed when run has ended
+
+	box mailbox
+
+	pupil, user string // channels; guarded by the node's mutex, like firstGone
+	firstGone   string // of pupil and user, the one that hung up first
+	userNumber  string
+
+	room     string // the room they are in, or are being moved to
+	shop     bool
+	sessions []*session // guarded by the node's mutex for byChannel; written by run
+	actual   conference.Room
+	fresh    bool // actual is the room as it is
+	bonded   bool // signal_bond has been set
+
+	place   [2]where  // where pupil and user were last seen
+	placeAt time.Time // since when
+	failed  int       // attempts to return the call to a bridge that failed
+	retryAt time.Time // when to look again although nothing has happened
+}
+
+func newCall(n *node, tc tracker.Call) *call {
+	c := &call{n: n, id: tc.ID, agent: tc.Agent, pupil: tc.Pupil, user: tc.User, userNumber: tc.UserNumber,
+		room: tc.Room, shop: n.isShop(tc.Room), over: make(chan struct{}), placeAt: time.Now(),
+		log: n.log.With("call", tc.ID, "agent", tc.Agent)}
+	c.box.wake = make(chan struct{}, 1)
+	return c
+}
+
+// mailbox is an unbounded queue: its senders never wait. Events only leave a
+// mark in it, so what it holds is bounded by requests and keys.
+type mailbox struct {
+	mu   sync.Mutex
+	q    []any
+	wake chan struct{}
+}
+
+func (b *mailbox) take() []any {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.q
+	b.q = nil
+	return q
+}
+
+// post hands a message to the call. It never waits.
+func (c *call) post(msg any) {
+	c.box.mu.Lock()
+	switch msg.(type) {
+	case legChanged, roomChanged:
+		if !slices.Contains(c.box.q, msg) {
+			c.box.q = append(c.box.q, msg)
+		}
+	default:
+		c.box.q = append(c.box.q, msg)
+	}
+	c.box.mu.Unlock()
+	select {
+	case c.box.wake <- struct{}{}:
+	default:
+	}
+}
+
+// byChannel returns the session of a leg. The node's mutex is held.
+func (c *call) byChannel(channel string) *session {
+	for _, s := range c.sessions {
+		if s.x.Channel == channel {
+			return s
+		}
+	}
+	return nil
+}
+
+// run sees to the call until no session is left on it and it needs nothing more.
+func (c *call) run(ctx context.Context) {
+	defer close(c.over)
+	defer c.forget()
+	for ctx.Err() == nil {
+		for _, msg := range c.box.take() {
+			c.handle(ctx, msg)
+		}
+		if c.reconcile(ctx) {
+			return
+		}
+		c.wait(ctx)
+	}
+}
+
+// wait waits for the next message, or until it is time to look again.
+func (c *call) wait(ctx context.Context) {
+	at := c.retryAt
+	for _, s := range c.sessions {
+		if s.dialing && (at.IsZero() || s.until.Before(at)) {
+			at = s.until
+		}
+	}
+	if at.IsZero() {
+		select {
+		case <-c.box.wake:
+		case <-ctx.Done():
+		}
+		return
+	}
+	pause(ctx, max(time.Until(at), time.Millisecond), c.box.wake)
+}
+
+// lookAgain makes run look again after d, whatever happens.
+func (c *call) lookAgain(d time.Duration) {
+	at := time.Now().Add(d)
+	if c.retryAt.IsZero() || at.Before(c.retryAt) {
+		c.retryAt = at
+	}
+}
+
+// await waits until cond holds, or d has passed; it tells which. Messages stay
+// in the mailbox but for the marks that events leave.
+func (c *call) await(ctx context.Context, d time.Duration, cond func() bool) bool {
+	deadline := time.NewTimer(d)
+	defer deadline.Stop()
+	for !cond() {
+		select {
+		case <-c.box.wake:
+		case <-deadline.C:
+			return cond()
+		case <-ctx.Done():
+			return false
+		}
+	}
+	c.fresh = false
+	// The marks are still there, and so may be requests: run has to look.
+	select {
+	case c.box.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+func (c *call) handle(ctx context.Context, msg any) {
+	switch m := msg.(type) {
+	case newSession:
+		c.n.mu.Lock()
+		c.sessions = append(c.sessions, m.s)
+		c.n.mu.Unlock()
+		if m.s.dialing {
+			c.originate(ctx, m.s)
+		}
+	case roleRequest:
+		err := c.changeRole(ctx, m.s, m.to, m.via)
+		switch {
+		case m.done == nil:
+			if err != nil {
+				c.refuse(ctx, m.s, err)
+			}
+		case err != nil:
+			m.done <- err
+		default:
+			m.s.waiting = append(m.s.waiting, waiter{m.to, m.done})
+		}
+	case stopRequest:
+		if m.s.ended {
+			m.done <- notFound("the session %q has ended", m.s.x.ID)
+			return
+		}
+		m.s.via = m.via
+		c.dismiss(ctx, m.s, 0, reasonStopped)
+		if m.s.ended {
+			m.done <- nil
+			return
+		}
+		m.s.waiting = append(m.s.waiting, waiter{"", m.done})
+	case keyPressed:
+		c.key(ctx, m.s, m.data)
+	case originated:
+		c.answered(ctx, m.s, m.reply)
+	case roomChanged, resynced:
+		c.fresh = false
+	case switchDead:
+		for _, s := range c.sessions {
+			c.end(ctx, s, fault.SwitchTimeout, "the switch died, or cannot be reached any more")
+		}
+	}
+}
+
+// view gathers what decide looks at.
+func (c *call) view() callView {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	v := callView{shop: c.shop, pupilFirst: c.firstGone != "" && c.firstGone == c.pupil}
+	v.pupil, v.user = c.whereIs(c.pupil, c.user), c.whereIs(c.user, c.pupil)
+	if now := [2]where{v.pupil, v.user}; now != c.place {
+		c.place, c.placeAt, c.bonded = now, time.Now(), false
+	}
+	v.settled = time.Since(c.placeAt) >= c.n.m.cfg.SettleAfter
+	if c.shop {
+		for _, l := range c.n.tracker.RoomMembers(c.room) {
+			if l.Channel != c.pupil && l.Vars[varSession] == "" {
+				v.others = true
+			}
+		}
+	}
+	for _, s := range c.sessions {
+		leg, alive := c.n.tracker.Leg(s.x.Channel)
+		if alive {
+			s.dialing = false
+		}
+		l := legView{session: s.x.ID, desired: s.x.Desired, dialing: s.dialing, alive: alive, answered: alive && leg.Answered,
+			joined: alive && c.room != "" && leg.Room == c.room, leaving: s.leaving, ended: s.ended}
+		l.speaks = l.joined && (s.x.Role == wire.Barge || s.x.Role == wire.TakeOver)
+		v.legs = append(v.legs, l)
+	}
+	return v
+}
+
+// whereIs tells where a leg is. The node's mutex is held.
+func (c *call) whereIs(channel, partner string) where {
+	l, ok := c.n.tracker.Leg(channel)
+	switch {
+	case !ok:
+		return gone
+	case c.room != "" && l.Room == c.room:
+		return inRoom
+	case l.Partner != "" && l.Partner == partner:
+		return bridged
+	default:
+		return elsewhere
+	}
+}
+
+// reconcile does what the call needs, step by step, until there is nothing to do
+// for now. It returns true when the call can be forgotten.
+func (c *call) reconcile(ctx context.Context) bool {
+	c.retryAt = time.Time{}
+	for range 100 {
+		if ctx.Err() != nil || !c.n.isReady() {
+			return false // resynced, switchDead or the end of the node will wake us
+		}
+		c.dialTimeouts(ctx)
+		v := c.view()
+		st := decide(v)
+		if st.action != await && st.action != nothing && st.action != plan {
+			c.log.Debug("step", "action", st.action, "session", st.session, "reason", st.reason, "pupil", v.pupil, "user", v.user)
+		}
+		switch st.action {
+		case endLeg:
+			s := c.find(st.session)
+			if s.leaving {
+				c.end(ctx, s, s.leave.code, s.leave.reason)
+			} else {
+				c.end(ctx, s, 0, st.reason)
+			}
+		case dismiss:
+			c.dismiss(ctx, c.find(st.session), st.code, st.reason)
+		case move:
+			c.move(ctx)
+		case join:
+			c.join(ctx, c.find(st.session))
+		case takenOver:
+			c.noteTakenOver(ctx, c.find(st.session))
+		case returned:
+			if !c.giveBack(ctx) {
+				return c.failed >= maxGiveBack
+			}
+		case hangUser:
+			c.hang(ctx, c.user)
+			return false
+		case hangPupil:
+			c.hang(ctx, c.pupil)
+			return false
+		case plan:
+			if c.reconcileRoom(ctx) {
+				continue
+			}
+			if !v.settled {
+				c.lookAgain(c.n.m.cfg.SettleAfter)
+			}
+			return false
+		case release:
+			return c.mayRelease()
+		default:
+			if !v.settled {
+				c.lookAgain(c.n.m.cfg.SettleAfter)
+			}
+			return false
+		}
+	}
+	c.log.Error("the call does not come to rest")
+	c.lookAgain(time.Second)
+	return false
+}
+
+func (c *call) find(id string) *session {
+	for _, s := range c.sessions {
+		if s.x.ID == id {
+			return s
+		}
+	}
+	panic("monitor: decide named a session that it was not given")
+}
+
+// mayRelease tells whether the call can be forgotten: not while something
+// waits in the mailbox.
+func (c *call) mayRelease() bool {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	c.box.mu.Lock()
+	defer c.box.mu.Unlock()
+	for _, m := range c.box.q {
+		switch m.(type) {
+		case legChanged, roomChanged, resynced, switchDead:
+		default:
+			return false
+		}
+	}
+	c.remove()
+	return true
+}
+
+// forget removes the call from the node and answers whoever still waits.
+func (c *call) forget() {
+	c.n.mu.Lock()
+	c.remove()
+	c.n.mu.Unlock()
+	for _, msg := range c.box.take() {
+		switch m := msg.(type) {
+		case roleRequest:
+			if m.done != nil {
+				m.done <- fault.New(fault.SwitchTimeout, "change role", "the controller is stopping")
+			}
+		case stopRequest:
+			m.done <- fault.New(fault.SwitchTimeout, "stop session", "the controller is stopping")
+		}
+	}
+}
+
+// remove takes the call out of the node's tables. The node's mutex is held.
+func (c *call) remove() {
+	if c.n.calls[c.id] == c {
+		delete(c.n.calls, c.id)
+	}
+	for k, v := range c.n.byChannel {
+		if v == c {
+			delete(c.n.byChannel, k)
+		}
+	}
+	for k, v := range c.n.byRoom {
+		if v == c {
+			delete(c.n.byRoom, k)
+		}
+	}
+	if len(c.n.calls) == 0 && c.n.follower != nil {
+		c.n.follower.Hasten(false)
+	}
+}
+
+func (n *node) isReady() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ready && n.holding
+}

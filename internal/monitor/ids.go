@@ -1,0 +1,32 @@
+package monitor
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+
+	"livemon/internal/wire"
+)
+
+// newID returns 64 random bits: the names of sessions and rooms cannot be guessed.
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: it ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+// newUUID returns a random channel uuid.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func badRequest(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", wire.ErrBadRequest, fmt.Sprintf(format, args...))
+}
+
+func notFound(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", wire.ErrNotFound, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,341 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"livemon/conference"
+	"livemon/fsconf"
+	"livemon/internal/fault"
+	"livemon/internal/wire"
+)
+
+// memberLag is how long a member may be unknown to commands after the switch has
+// announced him.
+const memberLag = 10 * time.Millisecond
+
+// maxRounds bounds how often a room is planned anew before it is left for the
+// next event.
+const maxRounds = 50
+
+// reconcileRoom brings the room to what is desired. It returns true if
+// something about the call has changed that decide has to look at.
+func (c *call) reconcileRoom(ctx context.Context) (again bool) {
+	c.bond(ctx)
+	for round := 0; ; round++ {
+		if round == maxRounds {
+			c.roomStuck(ctx)
+			return false
+		}
+		if !c.fresh {
+			r, err := c.readRoom(ctx)
+			if errors.Is(err, conference.ErrNoRoom) {
+				c.lookAgain(c.n.m.cfg.SettleAfter)
+				return false
+			}
+			if err != nil {
+				c.log.Warn("the room could not be read", "room", c.room, "error", err)
+				c.lookAgain(time.Second)
+				return false
+			}
+			c.actual, c.fresh = r, true
+		}
+		if missing := c.unseen(); missing {
+			// add-member comes before the member is in the room's list.
+			c.fresh = false
+			pause(ctx, memberLag, nil)
+			continue
+		}
+		c.admit(ctx)
+		want := c.desired()
+		commands := conference.Plan(c.actual, want)
+		if len(commands) == 0 {
+			return c.reached(ctx)
+		}
+		c.fresh = false
+		for _, cmd := range commands {
+			if !c.execute(ctx, cmd) {
+				if ctx.Err() != nil || !c.n.isReady() {
+					return false
+				}
+				pause(ctx, memberLag, nil)
+				break
+			}
+			if cmd.Op == conference.Remove {
+				return true
+			}
+		}
+	}
+}
+
+// unseen tells whether a supervisor is in the room by the events, and not yet
+// in its list.
+func (c *call) unseen() bool {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	for _, s := range c.sessions {
+		if l, ok := c.n.tracker.Leg(s.x.Channel); ok && l.Room == c.room {
+			if _, ok := c.actual.BySession(s.x.ID); !ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// desired is what the room should be. Whoever is not on record as a listener is
+// still joining: mute and deaf.
+func (c *call) desired() conference.Desired {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	d := conference.Desired{Roles: map[string]wire.Role{}, Leave: map[string]bool{}}
+	for _, s := range c.sessions {
+		role := s.x.Desired
+		if !s.recorded {
+			role = wire.Joining
+		}
+		d.Roles[s.x.ID] = role
+		if s.leaving {
+			d.Leave[s.x.ID] = true
+		}
+	}
+	return d
+}
+
+// admit records that supervisors who are in the room, mute and deaf, are about
+// to listen. Whoever cannot be recorded does not listen.
+func (c *call) admit(ctx context.Context) {
+	for _, s := range c.sessions {
+		if s.recorded || s.leaving || s.ended {
+			continue
+		}
+		if _, ok := c.actual.BySession(s.x.ID); !ok {
+			continue
+		}
+		x := s.x
+		x.Status, x.Role = wire.Listening, wire.Monitor
+		rec := record(x, "listening", "controller")
+		rec.To = wire.Monitor
+		if err := c.n.m.store.SetSession(ctx, c.n.fence(), x, &rec); err != nil {
+			c.log.Warn("nobody listens unrecorded: the session ends", "session", x.ID, "error", err)
+			c.dismiss(ctx, s, fault.StoreUnavailable, reasonUnrecorded)
+			continue
+		}
+		s.recorded = true
+	}
+}
+
+// execute sends one command. False means that it did not take effect.
+func (c *call) execute(ctx context.Context, cmd conference.Command) bool {
+	switch cmd.Op {
+	case conference.Settle:
+		pause(ctx, conference.SettleTime, nil)
+		return ctx.Err() == nil
+	case conference.Remove:
+		m, _ := c.actual.Member(cmd.Member)
+		if m.Party == conference.Supervisor {
+			for _, s := range c.sessions {
+				if s.x.ID == m.Session {
+					c.farewell(ctx, s)
+					return true
+				}
+			}
+		}
+	}
+	reply, err := c.api(ctx, "conference "+cmd.Line(c.room))
+	if err == nil && cmd.Done(reply) {
+		c.log.Debug("room", "command", cmd.String())
+		return true
+	}
+	c.log.Debug("room command had no effect", "command", cmd.String(), "reply", reply, "error", err)
+	return false
+}
+
+// reached notes the roles that the room was seen to be in.
+func (c *call) reached(ctx context.Context) (again bool) {
+	for _, s := range c.sessions {
+		m, ok := c.actual.BySession(s.x.ID)
+		if !ok || !s.recorded || s.leaving {
+			continue
+		}
+		role := seenRole(c.actual, m)
+		if s.x.Role == wire.TakeOver && role == wire.Barge {
+			role = wire.TakeOver
+		}
+		if _, pupil := c.actual.Of(conference.Pupil); !pupil && s.x.Desired == wire.TakeOver && role == wire.Barge {
+			role = wire.TakeOver
+		}
+		if s.x.Role != role || s.x.Status != wire.Listening {
+			was := s.x.Role
+			x := c.n.update(s, func(x *wire.Session) { x.Role, x.Status = role, wire.Listening })
+			if err := c.n.m.store.SetSession(ctx, c.n.fence(), x, nil); err != nil {
+				c.log.Warn("the session's progress could not be stored", "session", x.ID, "error", err)
+			}
+			c.log.Info("role", "session", x.ID, "from", was, "to", role)
+			again = true
+		}
+		rest := s.waiting[:0]
+		for _, w := range s.waiting {
+			if w.to == role || w.to == wire.Barge && role == wire.TakeOver {
+				w.done <- nil
+			} else {
+				rest = append(rest, w)
+			}
+		}
+		s.waiting = rest
+	}
+	return again
+}
+
+// seenRole is the role that a room shows a supervisor in.
+func seenRole(r conference.Room, m conference.Member) wire.Role {
+	switch {
+	case !m.Hear:
+		return wire.Joining
+	case !m.Speak:
+		return wire.Monitor
+	}
+	for _, o := range r.Members {
+		if (o.Party == conference.User || o.Party == conference.Other) && conference.Hears(o, m) {
+			return wire.Barge
+		}
+	}
+	for _, o := range r.Members {
+		// A user who is deaf by somebody else's will does not make a barge a coaching.
+		if o.Party != conference.Pupil && o.ID != m.ID && conference.Closed(m, o) {
+			return wire.Coach
+		}
+	}
+	return wire.Barge
+}
+
+// roomStuck gives up on a room that does not follow: speakers fall back to
+// listening, and whoever waits is told.
+func (c *call) roomStuck(ctx context.Context) {
+	c.log.Error("the room does not follow its commands", "room", c.room)
+	for _, s := range c.sessions {
+		if s.x.Desired.Speaks() && s.x.Role != s.x.Desired {
+			c.lower(ctx, s, wire.Monitor, "controller", "the room did not follow")
+		}
+		s.answer(fault.New(fault.SwitchTimeout, "change role", "the room did not follow its commands"))
+	}
+	c.lookAgain(time.Second)
+}
+
+// key is what a supervisor's keys ask for.
+func (c *call) key(ctx context.Context, s *session, data string) {
+	if s.ended || s.leaving {
+		return
+	}
+	roles := map[string]wire.Role{fsconf.DataCoach: wire.Coach, fsconf.DataMonitor: wire.Monitor, fsconf.DataBarge: wire.Barge, fsconf.DataTakeOver: wire.TakeOver}
+	to, ok := roles[data]
+	if !ok {
+		return
+	}
+	if err := c.changeRole(ctx, s, to, "key"); err != nil {
+		c.refuse(ctx, s, err)
+	}
+}
+
+// weight orders roles by how many hear the supervisor.
+func weight(r wire.Role) int {
+	switch r {
+	case wire.Coach:
+		return 1
+	case wire.Barge:
+		return 2
+	case wire.TakeOver:
+		return 3
+	}
+	return 0
+}
+
+// changeRole changes what is desired of a session, once that is recorded. The
+// room follows by itself.
+func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via string) error {
+	switch {
+	case s.ended || s.leaving:
+		return notFound("the session %q has ended", s.x.ID)
+	case !s.x.Coaching && to != wire.Monitor:
+		err := fault.New(fault.RoleNotAllowed, "change role", "the session was started without coaching enabled")
+		c.n.refusedRole(ctx, s.x, to, via, err)
+		return err
+	case !s.recorded || s.x.Status != wire.Listening:
+		return fault.New(fault.RoleNotAllowed, "change role", "the supervisor does not listen yet")
+	case s.x.Desired == wire.TakeOver && s.x.Role == wire.TakeOver && to != wire.TakeOver && to != wire.Barge:
+		return fault.New(fault.PupilGone, "change role", "the agent has left; the customer would hear nobody")
+	case s.x.Desired == wire.TakeOver && to == wire.Barge, s.x.Desired == to:
+		return nil
+	}
+	if weight(to) < weight(s.x.Desired) {
+		c.lower(ctx, s, to, via, "")
+		return nil
+	}
+	rec := record(s.x, "role", via)
+	rec.From, rec.To = s.x.Desired, to
+	if _, err := c.n.m.store.ChangeRole(ctx, c.n.fence(), s.x.ID, to, rec); err != nil {
+		return err
+	}
+	c.n.update(s, func(x *wire.Session) { x.Desired = to })
+	return nil
+}
+
+// lower changes a role towards less. That works even while the store is away;
+// then it is recorded later.
+func (c *call) lower(ctx context.Context, s *session, to wire.Role, via, detail string) {
+	rec := record(s.x, "role", via)
+	rec.From, rec.To, rec.Detail = s.x.Desired, to, detail
+	for _, w := range s.waiting {
+		w.done <- fault.New(fault.RoleNotAllowed, "change role", "another change of role came after it")
+	}
+	s.waiting = nil
+	c.n.update(s, func(x *wire.Session) { x.Desired = to })
+	id, lease := s.x.ID, c.n.fence()
+	c.n.journal.do(ctx, c.n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+		_, err := c.n.m.store.ChangeRole(ctx, lease, id, to, rec)
+		return err
+	})
+}
+
+// refusedRole records a refusal.
+func (n *node) refusedRole(ctx context.Context, x wire.Session, to wire.Role, via string, cause error) {
+	rec := record(x, "refused", via)
+	rec.From, rec.To, rec.Code, rec.Detail = x.Desired, to, int(fault.Of(cause)), cause.Error()
+	n.journal.do(ctx, n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+		_, err := n.m.store.AppendAudit(ctx, rec)
+		return err
+	})
+}
+
+// refuse tells a supervisor on the telephone that his keys were not obeyed: the
+// refusal tone, and the code where there is one. Nobody else hears it.
+func (c *call) refuse(ctx context.Context, s *session, cause error) {
+	m, ok := c.actual.BySession(s.x.ID)
+	if !ok {
+		return
+	}
+	files := []string{fsconf.RefusalTone()}
+	if code := fault.Of(cause); code != 0 && code != fault.RoleNotAllowed {
+		files = append(files, fsconf.PlayString(c.n.conf(), code.Digits()))
+	}
+	for _, f := range files {
+		if _, err := c.api(ctx, conference.PlayLine(c.room, f, m.ID)); err != nil {
+			c.log.Warn("the refusal could not be played", "session", s.x.ID, "error", err)
+		}
+	}
+}
+
+// noteTakenOver records that the pupil has left a supervisor who barged in alone
+// with the user: a take-over that nobody had to ask for.
+func (c *call) noteTakenOver(ctx context.Context, s *session) {
+	rec := record(s.x, "role", "switch")
+	rec.From, rec.To, rec.Detail = s.x.Desired, wire.TakeOver, reasonPupilGone
+	c.n.update(s, func(x *wire.Session) { x.Desired = wire.TakeOver })
+	id, lease := s.x.ID, c.n.fence()
+	// Nothing becomes audible by it, so it may be recorded late.
+	c.n.journal.do(ctx, c.n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+		_, err := c.n.m.store.ChangeRole(ctx, lease, id, wire.TakeOver, rec)
+		return err
+	})
+}

@@ -1,0 +1,266 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"livemon/fsconf"
+	"livemon/internal/fault"
+	"livemon/internal/tracker"
+	"livemon/internal/wire"
+	"livemon/state"
+)
+
+// session is a supervisor on a call. x is guarded by the node's mutex; the rest
+// belongs to the call's goroutine.
+type session struct {
+	call *call
+	x    wire.Session
+
+	dial     string    // dial string of a telephone that has to be rung
+	dialing  bool      // asked for, and neither seen nor refused yet
+	until    time.Time // when dialing is given up
+	recorded bool      // that he listens is in the audit stream
+	leaving  bool      // has to leave, with leave
+	leave    step
+	via      string
+	ended    bool
+	waiting  []waiter // requests that wait for a role to be reached
+	tries    int      // joins that failed
+}
+
+// waiter waits until the session's role is to.
+type waiter struct {
+	to   wire.Role
+	done chan<- error
+}
+
+func (s *session) answer(err error) {
+	for _, w := range s.waiting {
+		w.done <- err // has room for one
+	}
+	s.waiting = nil
+}
+
+// record makes an audit record about the session.
+func record(x wire.Session, event, via string) wire.AuditRecord {
+	return wire.AuditRecord{Time: time.Now().UTC(), Event: event, Session: x.ID, Supervisor: x.Supervisor, Phone: x.Phone, Agent: x.Agent,
+		User: x.User, Node: x.Node, Call: x.Call, Room: x.Room, Via: via}
+}
+
+// start begins a session. channel is the leg of a supervisor who dialled in;
+// else his telephone is rung at dialString.
+func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, dialString, channel string) (wire.Session, error) {
+	via := "api"
+	if channel != "" {
+		via = "telephone"
+	}
+	n.mu.Lock()
+	a, _ := n.tracker.Agent(agent)
+	tc, onCall := n.tracker.CallOf(agent)
+	n.mu.Unlock()
+
+	x := wire.Session{ID: newID(), Supervisor: r.Supervisor, Phone: r.Phone, Agent: agent, Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor,
+		Coaching: r.Coaching, Since: time.Now().UTC(), Node: n.name, Call: tc.ID, Room: tc.Room, Channel: channel, User: tc.UserNumber}
+	if x.Channel == "" {
+		x.Channel = newUUID()
+	}
+	err := n.permitted(ctx, a, r, channel != "")
+	if err == nil {
+		err = n.reachable(ctx, a, tc, onCall)
+	}
+	if err != nil {
+		n.refused(ctx, x, via, err)
+		return wire.Session{}, err
+	}
+	rec := record(x, "requested", via)
+	if err := n.m.store.CreateSession(ctx, n.fence(), x, rec); err != nil {
+		return wire.Session{}, err
+	}
+	s := &session{x: x, dial: dialString, dialing: dialString != "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
+	if err := n.attach(s, tc); err != nil {
+		x.Status, x.Reason, x.Code = wire.Ended, err.Error(), int(fault.Of(err))
+		_ = n.m.store.EndSession(ctx, n.fence(), x, endRecord(x, via))
+		return wire.Session{}, err
+	}
+	n.m.touch()
+	return x, nil
+}
+
+// permitted tells whether the supervisor may listen to the agent at all.
+func (n *node) permitted(ctx context.Context, a wire.Agent, r wire.MonitorRequest, dialledIn bool) error {
+	if pattern, never := n.m.cfg.never(a.Agent, a.Extension); never {
+		return notAllowed(fmt.Sprintf("nobody may listen to agents like %q", pattern))
+	}
+	if sameTelephone(r.Phone, a.Agent, a.Extension) {
+		return notAllowed("nobody can listen to himself")
+	}
+	exts, err := n.m.store.Extensions(ctx)
+	if err != nil {
+		return err
+	}
+	registered := slices.ContainsFunc(exts, func(e wire.Extension) bool { return e.Number == r.Phone })
+	if !registered && (len(exts) > 0 || dialledIn) {
+		return notAllowed("the telephone " + r.Phone + " is not registered for live monitoring; 'livemon extensions add' registers it")
+	}
+	return nil
+}
+
+// reachable tells whether there is a call to listen to.
+func (n *node) reachable(ctx context.Context, a wire.Agent, tc tracker.Call, onCall bool) error {
+	switch {
+	case !onCall || tc.Pupil == "":
+		return fault.New(fault.PupilGone, "start session", "the agent is "+string(a.State))
+	case tc.User == "" && !n.isShop(tc.Room):
+		return fault.New(fault.UserGone, "start session", "nobody is connected with the agent")
+	}
+	n.mu.Lock()
+	pupil, _ := n.tracker.Leg(tc.Pupil)
+	n.mu.Unlock()
+	if !pupil.Answered {
+		return fault.New(fault.PupilGone, "start session", "the agent has not answered yet")
+	}
+	if n.isShop(tc.Room) {
+		return nil
+	}
+	// A profile that is missing is no error to the switch: it would build a room
+	// with music and with keys that mute a customer.
+	if err := fsconf.Ready(ctx, n.client, n.m.cfg.Settings); err != nil {
+		return n.switchError(fault.RoomNotCreated, "start session", err)
+	}
+	return nil
+}
+
+func (n *node) isShop(room string) bool { return room != "" && !strings.HasPrefix(room, roomPrefix) }
+
+// refused records that a request was refused. Where the store is away this is
+// recorded later.
+func (n *node) refused(ctx context.Context, x wire.Session, via string, err error) {
+	rec := record(x, "refused", via)
+	rec.Session, rec.Code, rec.Detail = "", int(fault.Of(err)), err.Error()
+	n.journal.do(ctx, n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+		_, err := n.m.store.AppendAudit(ctx, rec)
+		return err
+	})
+}
+
+func endRecord(x wire.Session, via string) wire.AuditRecord {
+	rec := record(x, "ended", via)
+	rec.From, rec.Code, rec.Detail = x.Role, x.Code, x.Reason
+	return rec
+}
+
+// attach puts a session on its call and starts the call's goroutine if this is
+// its first.
+func (n *node) attach(s *session, tc tracker.Call) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.holding || !n.ready {
+		return fault.New(fault.SwitchTimeout, "start session", "the switch cannot be reached, or another controller acts on it")
+	}
+	c := n.calls[tc.ID]
+	if c == nil {
+		c = newCall(n, tc)
+		n.calls[tc.ID] = c
+		n.watch(c, tc.Pupil, tc.User)
+		if tc.Room != "" {
+			n.byRoom[tc.Room] = c
+		}
+		n.actors.Go(func() error { c.run(n.actorCtx); return nil })
+	} else if c.agent != s.x.Agent {
+		return fault.New(fault.NotAdded, "start session", "the call is being monitored with "+c.agent+" as the agent")
+	}
+	s.call = c
+	n.sessions[s.x.ID] = s
+	n.watch(c, s.x.Channel)
+	n.follower.Hasten(true)
+	c.post(newSession{s})
+	return nil
+}
+
+// watch sends events of channels to a call. n.mu is held.
+func (n *node) watch(c *call, channels ...string) {
+	for _, ch := range channels {
+		if ch != "" {
+			n.byChannel[ch] = c
+		}
+	}
+}
+
+// fence is the lease that writes are made with.
+func (n *node) fence() state.Lease {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lease
+}
+
+// switchError gives an error of the event socket a code: 9023 if the switch did
+// not answer, else the one that says what could not be done.
+func (n *node) switchError(code fault.Code, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if fault.Of(err) != 0 {
+		return err
+	}
+	if isRefusal(err) || errors.Is(err, fsconf.ErrNotReady) {
+		return fault.Wrap(code, op, err)
+	}
+	return fault.Wrap(fault.SwitchTimeout, op, err)
+}
+
+// journal keeps what could not be recorded while the store was away, in order.
+// Only changes towards less get here: they have happened already.
+type journal struct {
+	mu    sync.Mutex
+	later []entry
+}
+
+type entry struct {
+	rec   wire.AuditRecord
+	write func(context.Context, wire.AuditRecord) error
+}
+
+// maxJournal bounds what is kept while the store is away.
+const maxJournal = 100_000
+
+// do records now, or later if the store is away.
+func (j *journal) do(ctx context.Context, n *node, rec wire.AuditRecord, write func(context.Context, wire.AuditRecord) error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.later) == 0 {
+		err := write(ctx, rec)
+		if err == nil || errors.Is(err, state.ErrNotFound) {
+			return
+		}
+		n.log.Warn("not recorded yet: the store is away", "event", rec.Event, "session", rec.Session, "error", err)
+	}
+	if len(j.later) == maxJournal {
+		n.log.Error("the journal is full; this is not recorded in the store", "record", fmt.Sprintf("%+v", rec))
+		return
+	}
+	rec.Late = true
+	j.later = append(j.later, entry{rec, write})
+}
+
+// flush records what is left, in order, until the store refuses.
+func (j *journal) flush(ctx context.Context, n *node) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for len(j.later) > 0 {
+		e := j.later[0]
+		err := e.write(ctx, e.rec)
+		if fault.Of(err) == fault.StoreUnavailable || ctx.Err() != nil {
+			return
+		}
+		if err != nil && !errors.Is(err, state.ErrNotFound) {
+			n.log.Error("a record was refused by the store", "event", e.rec.Event, "session", e.rec.Session, "error", err)
+		}
+		j.later = j.later[1:]
+	}
+}
