@@ -189,7 +189,9 @@ func (t *Tracker) settle(u *user) {
 		a = &agent{name: u.id, ext: u.id}
 		t.agents[a.name] = a
 		t.mark(a)
-	case want && a != nil && a.cc && a.ext == "" && a.rings == "":
+	case want && a != nil && !a.cc:
+		a.ext = u.id
+	case want && a != nil && a.ext == "" && a.rings == "":
 		t.link(a, u)
 		return
 	case !want && a != nil && !a.cc:

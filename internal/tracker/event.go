@@ -42,7 +42,7 @@ func (t *Tracker) Apply(e *esl.Event) Changes {
 		return Changes{}
 	}
 	if !e.Time.IsZero() {
-		t.clock = e.Time
+		t.clock = e.Time.UTC()
 	}
 	switch e.Name {
 	case "CUSTOM":

@@ -65,6 +65,11 @@ func (t *Tracker) Load(s Snapshot) (Changes, error) {
 			t.identify(l)
 		}
 	}
+	for _, a := range t.agents {
+		if u := t.users[a.name]; !a.cc && (u == nil || !u.exists() || len(u.owners) > 0) {
+			t.remove(a)
+		}
+	}
 	for _, u := range t.users {
 		t.release(u)
 	}
@@ -83,8 +88,9 @@ func (t *Tracker) loadAgents(r *read) {
 		rows[r.agents[i].name] = &r.agents[i]
 	}
 	for _, a := range t.agents {
-		if a.cc && rows[a.name] == nil {
-			t.remove(a)
+		if a.cc && rows[a.name] == nil { // an extension of the same name, or a leg, may still speak for him
+			t.link(a, nil)
+			*a = agent{name: a.name, legs: a.legs, view: a.view, shown: a.shown, dirty: a.dirty}
 		}
 	}
 	for i := range r.agents {

@@ -27,11 +27,10 @@ func (t *Tracker) current(a *agent) *leg {
 		r := 0
 		if l.Answered {
 			r = 4
-			met := l.Room != "" || t.together(l) != nil
-			if met {
+			if l.Room != "" || t.together(l) != nil {
 				r++
-			} else if a.standby && l.Partner == "" {
-				continue // it waits for the next call
+			} else if l.waits() {
+				continue
 			}
 			if !l.Held {
 				r += 2
@@ -43,6 +42,10 @@ func (t *Tracker) current(a *agent) *leg {
 	}
 	return best
 }
+
+// waits tells whether a leg without anybody at its other end waits for the
+// next call, as a uuid-standby agent's does.
+func (l *leg) waits() bool { return l.agent.standby && l.Room == "" && l.Partner == "" }
 
 // callFor returns the call that a leg is the pupil's side of.
 func (t *Tracker) callFor(l *leg) (Call, bool) {
@@ -60,8 +63,15 @@ func (t *Tracker) callFor(l *leg) (Call, bool) {
 	if l.last == "" {
 		return Call{}, false
 	}
+	p := t.together(l)
+	switch {
+	case p == nil && l.waits():
+		return Call{}, false
+	case p != nil && p.agent == l.agent && p.Answered && p.Channel < l.Channel: // he talks to himself: one call
+		return Call{}, false
+	}
 	c.ID, c.Since = l.pairID, l.pairSince
-	if p := t.together(l); p != nil {
+	if p != nil {
 		c.User = p.Channel
 		c.OnHold = c.OnHold || p.Held
 		if p.Number != "" {
