@@ -80,7 +80,7 @@ func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
 // readopt puts a session back on its call.
 func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, stored bool) {
 	tc := n.callParties(x, leg)
-	s := &session{x: x, recorded: stored && x.Status == wire.Listening}
+	s := &session{x: x, parked: leg.Answered, recorded: stored && x.Status == wire.Listening}
 	if !stored {
 		n.mu.Lock()
 		_, pupil := n.tracker.Leg(tc.Pupil)

@@ -253,7 +253,7 @@ func (c *call) view() callView {
 		if alive {
 			s.dialing = false
 		}
-		l := legView{session: s.x.ID, desired: s.x.Desired, dialing: s.dialing, alive: alive, answered: alive && leg.Answered,
+		l := legView{session: s.x.ID, desired: s.x.Desired, dialing: s.dialing, alive: alive, answered: alive && leg.Answered && s.parked,
 			joined: alive && c.room != "" && leg.Room == c.room, leaving: s.leaving, ended: s.ended}
 		l.speaks = l.joined && (s.x.Role == wire.Barge || s.x.Role == wire.TakeOver)
 		v.legs = append(v.legs, l)

@@ -165,7 +165,7 @@ func (n *node) hold(ctx context.Context, lease state.Lease) error {
 }
 
 func subscribedEvents() []string {
-	return slices.Concat(tracker.Events(), []string{"BACKGROUND_JOB", "CUSTOM conference::maintenance", "CHANNEL_HANGUP"})
+	return slices.Concat(tracker.Events(), []string{"BACKGROUND_JOB", "CUSTOM conference::maintenance", "CHANNEL_HANGUP", "CHANNEL_PARK"})
 }
 
 func subscribedHeaders() []string {
@@ -362,7 +362,9 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 			c = s.call
 		}
 	case c != nil:
-		s = c.byChannel(channel)
+		if s = c.byChannel(channel); s != nil && e.Name == "CHANNEL_PARK" {
+			s.parked = true
+		}
 		if e.Name == "CHANNEL_HANGUP" && c.firstGone == "" && (channel == c.pupil || channel == c.user) {
 			c.firstGone = channel
 		}

@@ -25,6 +25,7 @@ type session struct {
 	dial     string    // dial string of a telephone that has to be rung
 	dialing  bool      // asked for, and neither seen nor refused yet
 	until    time.Time // when dialing is given up
+	parked   bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
 	recorded bool      // that he listens is in the audit stream
 	leaving  bool      // has to leave, with leave
 	leave    step
@@ -82,7 +83,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if err := n.m.store.CreateSession(ctx, n.fence(), x, rec); err != nil {
 		return wire.Session{}, err
 	}
-	s := &session{x: x, dial: dialString, dialing: dialString != "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
+	s := &session{x: x, dial: dialString, dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
 	if err := n.attach(s, tc); err != nil {
 		x.Status, x.Reason, x.Code = wire.Ended, err.Error(), int(fault.Of(err))
 		_ = n.m.store.EndSession(ctx, n.fence(), x, endRecord(x, via))

@@ -76,6 +76,7 @@ func (c *call) answered(ctx context.Context, s *session, reply string) {
 	}
 	if strings.HasPrefix(reply, "+OK") {
 		c.n.update(s, func(x *wire.Session) {
+			s.parked = true
 			if x.Status == wire.Ringing {
 				x.Status = wire.Answered
 			}
@@ -134,7 +135,7 @@ func (c *call) move(ctx context.Context) {
 // bond makes hold, blind and attended transfer of the pupil's telephone work in
 // the room as they do in a bridge, which sets and clears the same variable itself.
 func (c *call) bond(ctx context.Context) {
-	if c.bonded || c.shop {
+	if v := c.view(); c.bonded || c.shop || v.pupil != inRoom || v.user != inRoom {
 		return
 	}
 	for _, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
@@ -212,6 +213,9 @@ func (c *call) hang(ctx context.Context, channel string) {
 	}
 }
 
+// maxJoins is how often a supervisor's leg is sent to the room.
+const maxJoins = 2
+
 // join brings a supervisor's leg into the room, mute and deaf.
 func (c *call) join(ctx context.Context, s *session) {
 	// Rooms of ours are locked against everybody but supervisors. A lock or PIN
@@ -238,12 +242,14 @@ func (c *call) join(ctx context.Context, s *session) {
 		c.joinFailed(ctx, s, err)
 		return
 	}
-	joined := c.await(ctx, c.n.m.cfg.JoinTimeout, func() bool {
+	c.await(ctx, c.n.m.cfg.JoinTimeout/maxJoins, func() bool {
 		l, ok := c.leg(s.x.Channel)
 		return !ok || l.Room == c.room
 	})
-	if l, ok := c.leg(s.x.Channel); ctx.Err() == nil && (!joined || !ok || l.Room != c.room) {
-		c.joinFailed(ctx, s, nil)
+	if l, ok := c.leg(s.x.Channel); ctx.Err() == nil && ok && l.Room != c.room {
+		if s.tries++; s.tries >= maxJoins {
+			c.joinFailed(ctx, s, nil)
+		}
 	}
 }
 
