@@ -25,6 +25,10 @@
 //   - Whatever fails because Redis cannot be reached, is read-only, refuses or
 //     is too slow carries fault.StoreUnavailable.
 //
-// It needs Redis 6.2 or later (single, Sentinel or Cluster). "embedded" runs a
+// It needs Redis 6.2 or later (single, Sentinel or Cluster), with a
+// maxmemory-policy of noeviction: evicting keys would forget leases and records.
+// What is lost when Redis loses what it has acknowledged (no append-only file, a
+// replica promoted too early) is lost here too, except that lease tokens go on
+// increasing as long as the servers' clocks do. "embedded" runs a
 // server inside the process, reachable by nobody else, whose data ends with it.
 package state

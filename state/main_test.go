@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -40,7 +41,9 @@ func each(t *testing.T, f func(t *testing.T, s *state.Store)) {
 
 func open(tb testing.TB, url string) *state.Store {
 	tb.Helper()
-	s, err := state.Open(context.Background(), url, state.Options{OpTimeout: patience, IOTimeout: patience})
+	s, err := state.Open(context.Background(), url, state.Options{
+		OpTimeout: patience, IOTimeout: patience, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -124,6 +124,46 @@ func TestServerNeverThere(t *testing.T) {
 	}
 }
 
+// TestSentinel finds the server through a Sentinel, which is redis-server under
+// another flag.
+func TestSentinel(t *testing.T) {
+	ctx := context.Background()
+	ports := make([]int, 2)
+	for i := range ports {
+		var err error
+		ports[i], err = freePort()
+		must(t, err)
+	}
+	dirs := []string{t.TempDir(), t.TempDir()}
+	master, err := newServer(dirs[0], ports[0])
+	if errors.Is(err, errNoRedis) {
+		t.Skip("not tested with Sentinel: " + err.Error())
+	}
+	must(t, err)
+	defer master.close()
+	must(t, master.start())
+	sentinel, err := newServer(dirs[1], ports[1])
+	must(t, err)
+	defer sentinel.close()
+	conf := filepath.Join(dirs[1], "sentinel.conf")
+	must(t, os.WriteFile(conf, fmt.Appendf(nil, "bind 127.0.0.1\nport %d\ndir %s\nlogfile %s\nsentinel monitor main 127.0.0.1 %d 1\n",
+		ports[1], dirs[1], filepath.Join(dirs[1], "log"), ports[0]), 0o600))
+	sentinel.args = []string{conf, "--sentinel"}
+	must(t, sentinel.start())
+
+	s := open(t, fmt.Sprintf("redis+sentinel://127.0.0.1:%d/main/2", ports[1]))
+	l := lease(t, s, "fs1", "a")
+	create(t, s, l, "s1", "c1")
+	value(s.ChangeRole(ctx, l, "s1", wire.Coach, wire.AuditRecord{}))(t)
+	if n := value(master.client.Do(ctx, "info", "keyspace").Text())(t); !strings.Contains(n, "db2:") {
+		t.Errorf("the data is not in database 2: %s", n)
+	}
+	unknown, err := state.Open(ctx, fmt.Sprintf("redis+sentinel://127.0.0.1:%d/other", ports[1]), state.Options{})
+	must(t, err)
+	wantsCode(t, unknown.Ping(ctx), fault.StoreUnavailable)
+	must(t, unknown.Close())
+}
+
 func TestReadOnlyReplica(t *testing.T) {
 	ctx := context.Background()
 	v, s := ownServer(t)
@@ -149,7 +189,7 @@ func TestReadOnlyReplica(t *testing.T) {
 	}
 }
 
-func TestServerFullOrLoading(t *testing.T) {
+func TestServerFullOrLocked(t *testing.T) {
 	ctx := context.Background()
 	v, s := ownServer(t)
 	l := lease(t, s, "fs1", "a")

@@ -106,7 +106,7 @@ func (s *Store) turn(ctx context.Context, id string) (func(), error) {
 	case c <- struct{}{}:
 		return func() { <-c }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("state: wait for session's turn: %w", ctx.Err())
+		return nil, failure(ctx, "wait for the session's turn", "", ctx.Err())
 	}
 }
 

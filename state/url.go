@@ -100,6 +100,7 @@ func newSentinel(scheme, rest string, o Options) (redis.UniversalClient, error) 
 		return nil, err
 	}
 	u := universal(p, o)
+	u.MaxRetries = 1
 	switch len(p.path) {
 	case 2:
 		if u.DB, err = strconv.Atoi(p.path[1]); err != nil || u.DB < 0 {
