@@ -344,7 +344,7 @@ func (t *Tracker) together(l *leg) *leg {
 	p := t.legs[l.last]
 	switch {
 	case p == nil || p.last != l.Channel || p.supervisor,
-		p.Partner != "" && p.Partner != l.Channel,
+		p.Partner != "" && p.Partner != l.Channel || l.Partner != "" && l.Partner != p.Channel,
 		l.Room != "" && p.Room != "" && l.Room != p.Room,
 		p.Room != "" && !t.ourRoom(p.Room):
 		return nil

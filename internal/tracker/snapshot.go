@@ -89,8 +89,11 @@ func (t *Tracker) loadAgents(r *read) {
 	}
 	for _, a := range t.agents {
 		if a.cc && rows[a.name] == nil { // an extension of the same name, or a leg, may still speak for him
-			t.link(a, nil)
-			*a = agent{name: a.name, legs: a.legs, view: a.view, shown: a.shown, dirty: a.dirty}
+			a.cc = false
+			if t.link(a, nil); a.gone {
+				continue
+			}
+			*a = agent{name: a.name, ext: a.ext, legs: a.legs, view: a.view, shown: a.shown, dirty: a.dirty}
 		}
 	}
 	for i := range r.agents {

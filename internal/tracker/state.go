@@ -64,10 +64,7 @@ func (t *Tracker) callFor(l *leg) (Call, bool) {
 		return Call{}, false
 	}
 	p := t.together(l)
-	switch {
-	case p == nil && l.waits():
-		return Call{}, false
-	case p != nil && p.agent == l.agent && p.Answered && p.Channel < l.Channel: // he talks to himself: one call
+	if p == nil && l.waits() || t.echo(l) {
 		return Call{}, false
 	}
 	c.ID, c.Since = l.pairID, l.pairSince
@@ -82,6 +79,14 @@ func (t *Tracker) callFor(l *leg) (Call, bool) {
 		c.UserNumber = l.remote
 	}
 	return c, true
+}
+
+// echo tells whether a leg is the other end of an agent's call with himself,
+// which counts once.
+func (t *Tracker) echo(l *leg) bool {
+	p := t.legs[l.last]
+	return p != nil && p.last == l.Channel && p.agent == l.agent && p.Channel < l.Channel &&
+		p.Answered && (p.Room == "" || t.ourRoom(p.Room))
 }
 
 // agentsDirection is the leg's direction as the agent sees it: the switch's
