@@ -212,7 +212,7 @@ func (c *OutboundCall) send(ctx context.Context, op string, cmd command.Command)
 
 // read takes what the switch sends until the connection ends.
 func (c *OutboundCall) read() {
-	p := parser{set: newHeaderSet([]string{"Application-UUID"})}
+	p := newParser([]string{"Application-UUID"})
 	for {
 		f, err := c.peer.frames.next()
 		switch {

@@ -64,8 +64,7 @@ func (e *Event) fill() {
 // colon is passed over. The error is of kind [ErrProtocol]: there is no
 // Event-Name, or less body than its Content-Length says.
 func ParseEvent(plain []byte, headers []string) (*Event, error) {
-	p := parser{set: newHeaderSet(headers)}
-	e, err := p.parse(plain)
+	e, err := newParser(headers).parse(plain)
 	if err != nil {
 		return nil, &Error{Op: "parse event", Kind: ErrProtocol, Err: err}
 	}
@@ -82,13 +81,18 @@ type parser struct {
 
 type span struct{ from, to int }
 
+func newParser(headers []string) *parser {
+	set := newHeaderSet(headers)
+	return &parser{set: set, spans: make([]span, len(set.names))}
+}
+
 // eventOverhead is what an event takes beside its text and values, in bytes.
 const eventOverhead = 160
 
 // parse makes three allocations: the event, its values, and their text.
 func (p *parser) parse(plain []byte) (*Event, error) {
 	p.text = p.text[:0]
-	p.spans = append(p.spans[:0], make([]span, len(p.set.names))...)
+	clear(p.spans)
 
 	body, length := plain, -1
 	for len(body) > 0 {

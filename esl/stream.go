@@ -67,7 +67,7 @@ func DialStream(ctx context.Context, o Options, sub Subscription) (*Stream, erro
 		peer: p, o: o, queue: newQueue(o.QueueLimit),
 		changed: make(chan struct{}, 1), over: make(chan struct{}),
 	}
-	s.running.Go(func() { s.read(&parser{set: newHeaderSet(sub.Headers)}) })
+	s.running.Go(func() { s.read(newParser(sub.Headers)) })
 	s.running.Go(s.keep)
 	return s, nil
 }
@@ -145,13 +145,15 @@ func (s *Stream) read(p *parser) {
 
 // keep is the only writer: it asks a silent peer for a sign of life, and hastens.
 func (s *Stream) keep() {
-	silence := time.NewTimer(s.o.Heartbeat)
-	defer silence.Stop()
+	look := time.NewTicker(min(s.o.Heartbeat, s.o.CommandTimeout))
+	defer look.Stop()
 	hasten := time.NewTicker(hastenEvery)
 	defer hasten.Stop()
 	hasten.Stop()
 
-	asked, heard := false, s.heard.Load()
+	var heard uint64    // of s.heard, when last looked at
+	var asked time.Time // for a sign of life that has not come yet
+	quiet := time.Now() // since when nothing was heard
 	for {
 		var err error
 		select {
@@ -163,17 +165,15 @@ func (s *Stream) keep() {
 			}
 		case <-hasten.C:
 			err = s.peer.writeWithin(s.o.CommandTimeout, lineFeed)
-		case <-silence.C:
-			switch now := s.heard.Load(); {
-			case now != heard:
-				asked, heard = false, now
-				silence.Reset(s.o.Heartbeat)
-			case !asked:
-				asked = true
-				silence.Reset(s.o.CommandTimeout)
+		case now := <-look.C:
+			switch n := s.heard.Load(); {
+			case n != heard:
+				heard, quiet, asked = n, now, time.Time{}
+			case asked.IsZero() && now.Sub(quiet) >= s.o.Heartbeat:
+				asked = now
 				err = s.peer.writeWithin(s.o.CommandTimeout, message(probe))
-			default:
-				s.end(ErrTimeout, errors.New("no sign of life"), false)
+			case !asked.IsZero() && now.Sub(asked) >= s.o.CommandTimeout:
+				s.end(ErrTimeout, errNoSign, false)
 				return
 			}
 		}
@@ -183,3 +183,5 @@ func (s *Stream) keep() {
 		}
 	}
 }
+
+var errNoSign = errors.New("no sign of life")
