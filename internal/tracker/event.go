@@ -24,7 +24,7 @@ func Headers() []string {
 	return append([]string{
 		"Event-Name", "Event-Subclass", "Event-Date-Timestamp",
 		"Unique-ID", "Old-Unique-ID", "Other-Leg-Unique-ID", "Call-Direction", "Channel-Name", "Channel-Presence-ID",
-		"Channel-Call-State", "Answer-State", "Caller-Logical-Direction", "Caller-Caller-ID-Number",
+		"Channel-Call-State", "Answer-State", "Channel-HIT-Dialplan", "Caller-Caller-ID-Number",
 		"Caller-Callee-ID-Number", "Caller-Destination-Number", "Caller-Channel-Created-Time",
 		"Caller-Channel-Answered-Time", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID",
 		"variable_cc_agent", "variable_cc_side", "variable_cc_queue", "variable_dialed_user",
@@ -85,7 +85,7 @@ func (t *Tracker) Apply(e *esl.Event) Changes {
 func (t *Tracker) hangup(channel string) {
 	if l := t.legs[channel]; l != nil {
 		t.drop(l)
-	} else if validID(channel) {
+	} else if validID(channel) && !t.dead.has(channel) {
 		t.dead.add(strings.Clone(channel))
 	}
 }

@@ -139,7 +139,7 @@ func (t *Tracker) fillOrigin(l *leg, e *esl.Event) {
 			dest = e.Get("Caller-Callee-ID-Number")
 		}
 		l.setNumbers(cid, dest)
-	case e.Get("Caller-Logical-Direction") == Inbound: // moved: the numbers are swapped
+	case e.Get("Channel-HIT-Dialplan") == "true": // moved: the switch swaps the numbers then
 		l.setNumbers(cid, callee)
 	default:
 		l.setNumbers(callee, cid)

@@ -426,6 +426,26 @@ func TestMissedCreationAndUnknownHangup(t *testing.T) {
 	w.is(ext("1001"), "ringing", "555")
 }
 
+// A leg that was moved has its numbers swapped, and a pair whose bridge was
+// missed is known by meeting in a room of ours.
+func TestLegsFirstSeenInOurRoom(t *testing.T) {
+	w := newWorld(t, "1001")
+	add := []string{"Event-Subclass", "conference::maintenance", "Action", "add-member", "Conference-Name", "lm-1", "Member-ID", "1"}
+	u := &channel{id: "u", dir: tracker.Inbound, number: "555", dest: "conference:lm-1@livemon", answered: true}
+	a := &channel{id: "a", dir: tracker.Outbound, presence: ext("1001"), number: "1001", dest: "555", answered: true}
+	s := &channel{id: "s", dir: tracker.Outbound, number: "1009", answered: true, vars: map[string]string{"livemon_session": "x"}}
+	w.send("CUSTOM", s, add...)
+	w.send("CUSTOM", a, append(add, "Channel-HIT-Dialplan", "true",
+		"Caller-Caller-ID-Number", "1001", "Caller-Callee-ID-Number", "555", "Caller-Destination-Number", "1001")...)
+	w.is(ext("1001"), "on-call", "555")
+	w.send("CUSTOM", u, add...)
+	w.is(ext("1001"), "on-call", "555")
+	w.on(ext("1001"), "u", "lm-1")
+	if l, _ := w.tr.Leg("a"); l.Number != "1001" {
+		t.Errorf("%+v", l)
+	}
+}
+
 func TestRenamedChannel(t *testing.T) {
 	w := newWorld(t, "1001")
 	u, a := w.outside("555", "1001")
