@@ -88,7 +88,13 @@ func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, sto
 		if !pupil && tc.User != "" && x.Coaching {
 			s.x.Desired, s.x.Role = wire.TakeOver, wire.TakeOver
 		}
-		if err := n.m.store.CreateSession(ctx, n.fence(), s.x, record(s.x, "adopted", "controller")); err != nil {
+		err := n.m.store.CreateSession(ctx, n.fence(), x, record(x, "adopted", "controller"))
+		if err == nil && s.x.Desired == wire.TakeOver {
+			rec := record(x, "role", "controller")
+			rec.From, rec.To, rec.Detail = wire.Monitor, wire.TakeOver, "found alone with the user"
+			_, err = n.m.store.ChangeRole(ctx, n.fence(), x.ID, wire.TakeOver, rec)
+		}
+		if err != nil {
 			n.log.Warn("a session that was found on the switch cannot be recorded", "session", x.ID, "error", err)
 		}
 	}

@@ -1,14 +1,13 @@
 package monitor
 
 import (
-	"fmt"
 	"log/slog"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
 	"livemon/fsconf"
+	"livemon/internal/config"
 	"livemon/internal/fault"
 )
 
@@ -19,19 +18,13 @@ type NodeConfig struct {
 	Password string
 }
 
-// DialRule turns a supervisor's telephone number into a dial string.
-type DialRule struct {
-	Match string // regular expression that the whole number must match
-	To    string // dial string; $0 is the number, $1 and on the expression's groups
-}
-
 // Config is what a Monitor needs to know. Zero values have sensible defaults,
 // which New fills in.
 type Config struct {
 	Nodes    []NodeConfig
-	Dial     []DialRule      // the first that matches; default: two to six digits are user/NUMBER
-	Outbound string          // address that supervisors who dial in are sent to; "" is none
-	Settings fsconf.Settings // keys and feature code, as installed on the switches; default fsconf.Defaults()
+	Dial     *config.DialPlan // how supervisors' telephones are rung; default: that of config.Default
+	Outbound string           // address that supervisors who dial in are sent to; "" is none
+	Settings fsconf.Settings  // keys and feature code, as installed on the switches; default fsconf.Defaults()
 
 	// NeverMonitor are agents whom nobody may listen to: names or patterns with *
 	// and ?, matched against agent name, extension, and extension without domain.
@@ -75,8 +68,8 @@ func (c *Config) setDefaults() {
 	def(&c.Heartbeat, 5*time.Second)
 	def(&c.BackoffMin, 100*time.Millisecond)
 	def(&c.BackoffMax, 5*time.Second)
-	if len(c.Dial) == 0 {
-		c.Dial = DefaultDial()
+	if c.Dial == nil {
+		c.Dial, _ = config.CompileDial(config.Default().Dial) // a test holds it to be valid
 	}
 	if len(c.Settings.Keys.Coach) == 0 {
 		c.Settings = fsconf.Defaults()
@@ -89,63 +82,13 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// DefaultDial rings extensions of two to six digits, and nothing else: calling
-// out through a gateway costs money and must be asked for.
-func DefaultDial() []DialRule {
-	return []DialRule{{Match: `\d{2,6}`, To: "user/$0"}}
-}
+// numberChars are those of telephone numbers: nothing that could mean anything
+// else in a dial string or a command.
+const numberChars = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+*#._@-"
 
-// dialPlan is the compiled form of the dial rules.
-type dialPlan []struct {
-	match *regexp.Regexp
-	to    string
-}
-
-func compileDial(rules []DialRule) (dialPlan, error) {
-	var p dialPlan
-	for _, r := range rules {
-		re, err := regexp.Compile(`^(?:` + r.Match + `)$`)
-		if err != nil {
-			return nil, fmt.Errorf("dial rule %q: %w", r.Match, err)
-		}
-		if strings.TrimSpace(r.To) == "" || strings.ContainsAny(r.To, "\r\n\x00") {
-			return nil, fmt.Errorf("dial rule %q: the dial string is empty or has a line break", r.Match)
-		}
-		p = append(p, struct {
-			match *regexp.Regexp
-			to    string
-		}{re, r.To})
-	}
-	return p, nil
-}
-
-// validNumber allows only what cannot mean anything else in a dial string: no
-// comma, brace, bracket, bar, blank or dollar sign.
-var validNumber = regexp.MustCompile(`^[0-9A-Za-z+*#._@-]{1,64}$`)
-
-// dialString returns the dial string for a number.
-func (p dialPlan) dialString(number string) (string, error) {
-	if !validNumber.MatchString(number) {
-		return "", badRequest("the telephone number %.70q has characters that no number has; use digits, letters and + * # . _ @ -", number)
-	}
-	for _, r := range p {
-		m := r.match.FindStringSubmatchIndex(number)
-		if m == nil {
-			continue
-		}
-		return string(r.match.ExpandString(nil, expandable(r.to), number, m)), nil
-	}
-	return "", badRequest("no dial rule matches the number %q; give 'serve' a --dial rule for numbers like it", number)
-}
-
-var plainGroup = regexp.MustCompile(`\$(\d+)`)
-
-// expandable turns $1 into ${1}, so that "$1@domain" means group 1, and leaves
-// FreeSWITCH's own ${variables} alone.
-func expandable(to string) string {
-	to = strings.ReplaceAll(to, "${", "\x00")
-	to = plainGroup.ReplaceAllString(to, "$${$1}")
-	return strings.ReplaceAll(to, "\x00", "$${")
+// validNumber tells whether s can be a telephone number.
+func validNumber(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, numberChars) == ""
 }
 
 // never tells whether nobody may listen to an agent.

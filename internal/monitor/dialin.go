@@ -59,7 +59,7 @@ func (m *Monitor) startDialIn(ctx context.Context, oc *esl.OutboundCall) (wire.S
 	if phone == "" && m.cfg.TrustCallerID {
 		phone = oc.Get("Caller-Caller-ID-Number")
 	}
-	if !validNumber.MatchString(phone) {
+	if !validNumber(phone) {
 		return wire.Session{}, n, notAllowed("the switch has not authenticated the telephone")
 	}
 	dialled := strings.TrimPrefix(oc.Get("Caller-Destination-Number"), m.cfg.Settings.DialIn)

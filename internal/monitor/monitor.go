@@ -22,7 +22,6 @@ import (
 // Monitor is one controller. It implements wire.Service.
 type Monitor struct {
 	cfg   Config
-	dial  dialPlan
 	store *state.Store
 	nodes []*node
 	log   *slog.Logger
@@ -43,11 +42,7 @@ func New(cfg Config, st *state.Store) (*Monitor, error) {
 	if err := cfg.Settings.Validate(); err != nil {
 		return nil, err
 	}
-	dial, err := compileDial(cfg.Dial)
-	if err != nil {
-		return nil, err
-	}
-	m := &Monitor{cfg: cfg, dial: dial, store: st, log: cfg.Logger, changed: make(chan struct{})}
+	m := &Monitor{cfg: cfg, store: st, log: cfg.Logger, changed: make(chan struct{})}
 	seen := map[string]bool{}
 	for _, nc := range cfg.Nodes {
 		if nc.Name == "" {
@@ -200,7 +195,7 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 	if err := checkName("supervisor", r.Supervisor); err != nil {
 		return wire.Session{}, err
 	}
-	dialString, err := m.dial.dialString(r.Phone)
+	dialString, err := m.dialString(r.Phone)
 	if err != nil {
 		return wire.Session{}, err
 	}
@@ -209,6 +204,18 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 		return wire.Session{}, err
 	}
 	return n.start(ctx, agent, r, dialString, "")
+}
+
+// dialString is the dial string for a supervisor's telephone.
+func (m *Monitor) dialString(number string) (string, error) {
+	if !validNumber(number) {
+		return "", badRequest("the telephone number %.70q has characters that no number has; use digits, letters and + * # . _ @ -", number)
+	}
+	s, err := m.cfg.Dial.DialString(number)
+	if err != nil {
+		return "", badRequest("%s", err)
+	}
+	return s, nil
 }
 
 // findAgent finds the node that an agent is on: the one named, or the only one
@@ -332,7 +339,7 @@ func (m *Monitor) Extensions(ctx context.Context) ([]wire.Extension, error) {
 
 // AddExtension implements wire.Service.
 func (m *Monitor) AddExtension(ctx context.Context, e wire.Extension) (wire.Extension, error) {
-	if _, err := m.dial.dialString(e.Number); err != nil {
+	if _, err := m.dialString(e.Number); err != nil {
 		return wire.Extension{}, err
 	}
 	if e.Name != "" {

@@ -40,7 +40,7 @@ func (c *call) originate(ctx context.Context, s *session) {
 		varPhone + "=" + quoteVar(x.Phone),
 		fmt.Sprintf("%s=%t", varCoaching, x.Coaching),
 	}
-	if n := strings.TrimLeft(c.userNumber, "+"); n != "" && validNumber.MatchString(n) {
+	if n := strings.TrimLeft(c.userNumber, "+"); n != "" && validNumber(n) {
 		vars = append(vars, "origination_caller_id_number="+n)
 	}
 	job := newUUID()
@@ -62,7 +62,7 @@ func (c *call) originate(ctx context.Context, s *session) {
 // people who look at the switch, and to find a session again without a store.
 func quoteVar(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune("+*#._@-", r) {
+		if strings.ContainsRune(numberChars, r) {
 			return r
 		}
 		return '_'
