@@ -22,11 +22,11 @@ type Options struct {
 	// caller-controls and profiles. Empty means the stock one, which has a
 	// "default" profile and a "default" group only.
 	ConferenceXML string
-	// ConfDir is the switch's configuration folder, and what global_getvar says
-	// for its folders is derived from it; default /etc/freeswitch.
+	// ConfDir is the switch's configuration folder, from which its other folders
+	// are derived: sounds beside it, and so on. Default /usr/local/freeswitch/conf.
 	ConfDir string
 	// Files are the files that exist (file_exists, and playing them). Nil means
-	// that every absolute path exists.
+	// that everything exists below the folder that holds ConfDir.
 	Files map[string]bool
 	// Modules are the loaded modules; nil means all that the simulation has.
 	Modules  []string
@@ -84,6 +84,7 @@ type ChannelInfo struct {
 	Room      string // the conference that it is in
 	Member    int    // its member id there
 	App       string // the application that it executes
+	Received  string // keys that its telephone was sent by the switch
 }
 
 // Pair is one ordered pair of channels: Listener hears Speaker.
@@ -102,8 +103,8 @@ type Fault struct {
 	// Match selects commands: it is matched against the whole command as it was
 	// received, such as "api uuid_kill …", "bgapi originate …", or a sendmsg with
 	// its header lines. Nil matches every command after auth.
-	Match *regexp.Regexp
-	Times int    // how many commands it applies to; 0 means all
+	Match  *regexp.Regexp
+	Times  int    // how many commands it applies to; 0 means all
 	Before func() // called before the command is done, with no lock held
 	Delay  time.Duration
 	// Reply is answered instead of doing the command. As the answer to an api

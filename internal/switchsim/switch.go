@@ -3,111 +3,230 @@ package switchsim
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
 )
 
-// Switch is a running simulated switch.
-type Switch struct{}
+// version is what the switch claims to be: the release whose behaviour it has.
+const version = "1.10.12"
 
-var errTodo = errors.New("switchsim: not there yet")
+// maxCommands is how many received commands are kept for Commands.
+const maxCommands = 10_000
+
+// Switch is a running simulated switch. All its methods may be called from any goroutine.
+type Switch struct {
+	opt    Options
+	log    *slog.Logger
+	ln     net.Listener
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	wake   chan struct{}
+
+	mu sync.Mutex // guards all that follows; taken with lock, see there
+
+	now     time.Time
+	armed   time.Time // when the loop will look again
+	tasks   taskHeap
+	taskSeq uint64
+
+	started   time.Time
+	coreUUID  string
+	sequence  uint64 // of events
+	sessions  int    // since the start
+	memberIDs int
+	conns     []*conn
+	connSeq   int
+	commands  []string
+	faults    []*fault
+
+	channels map[string]*channel
+	order    []*channel // the live channels, oldest first
+	numbers  map[string]string
+	rooms    map[string]*room
+	phones   map[string]Behaviour
+	conf     *conferenceConf
+	rows     table
+	cc       callcenter
+	regs     []*registration
+	globals  []header
+
+	truth truthLog
+}
 
 // Start starts a switch. It runs until Close is called or ctx ends.
-func Start(ctx context.Context, o Options) (*Switch, error) { return nil, errTodo }
+func Start(ctx context.Context, o Options) (*Switch, error) {
+	o = o.withDefaults()
+	conf, err := parseConferenceConf(o.ConferenceXML)
+	if err != nil {
+		return nil, fmt.Errorf("switchsim: conference.conf: %w", err)
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("switchsim: %w", err)
+	}
+	s := &Switch{opt: o, log: o.Logger, ln: ln, wake: make(chan struct{}, 1), conf: conf,
+		phones: map[string]Behaviour{}, now: time.Now()}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.truth.init(s.now, o.Frame)
+	s.boot()
+	s.wg.Add(3)
+	go s.loop()
+	go s.accept()
+	go func() {
+		defer s.wg.Done()
+		<-s.ctx.Done()
+		_ = s.ln.Close() // it may be closed already
+		s.DropConnections()
+	}()
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.Password == "" {
+		o.Password = "ClueCon"
+	}
+	if o.Hostname == "" {
+		o.Hostname = "switchsim"
+	}
+	if o.Domain == "" {
+		o.Domain = "127.0.0.1"
+	}
+	if o.Users == nil {
+		for i := 1000; i < 1010; i++ {
+			o.Users = append(o.Users, fmt.Sprint(i))
+		}
+	}
+	if o.ConferenceXML == "" {
+		o.ConferenceXML = stockConference
+	}
+	if o.ConfDir == "" {
+		o.ConfDir = "/usr/local/freeswitch/conf"
+	}
+	if o.Modules == nil {
+		o.Modules = []string{"mod_commands", "mod_conference", "mod_callcenter", "mod_dptools", "mod_event_socket", "mod_sofia",
+			"mod_loopback", "mod_sndfile", "mod_tone_stream", "mod_local_stream", "mod_dialplan_xml", "mod_hash", "mod_db", "mod_expr"}
+	}
+	if o.Frame <= 0 {
+		o.Frame = 20 * time.Millisecond
+	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = 20 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return o
+}
+
+// boot makes everything that a starting switch has. What was there before is
+// forgotten, the truth log apart.
+func (s *Switch) boot() {
+	s.tasks = nil
+	s.started = s.now
+	s.coreUUID = newUUID()
+	s.sequence, s.sessions, s.memberIDs = 0, 0, 0
+	s.channels, s.order = map[string]*channel{}, nil
+	if s.numbers == nil {
+		s.numbers = map[string]string{}
+	}
+	s.rooms = map[string]*room{}
+	s.rows = table{}
+	s.regs = nil
+	s.globals = s.initialGlobals()
+	s.cc = newCallcenter(s.opt.Agents, s.now)
+	s.truth.schedule(s)
+	s.after(s.opt.Heartbeat, s.heartbeat)
+}
 
 // Addr is the address of the event socket, host:port.
-func (s *Switch) Addr() string { return "" }
+func (s *Switch) Addr() string { return s.ln.Addr().String() }
 
-// Close stops the switch and waits for everything it started.
-func (s *Switch) Close() error { return errTodo }
-
-// Call makes the telephone 'from' call extension 'to', and returns when they are bridged.
-func (s *Switch) Call(ctx context.Context, from, to string) (Call, error) { return Call{}, errTodo }
-
-// CallFrom is Call for an outside number, which is in no directory.
-func (s *Switch) CallFrom(ctx context.Context, number, to string) (Call, error) {
-	return Call{}, errTodo
+// Close stops the switch and waits for everything it started. It may be called more than once.
+func (s *Switch) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return nil
 }
-
-// CallQueue lets an outside number call a queue of mod_callcenter, which
-// connects it with an agent; it returns when they are bridged.
-func (s *Switch) CallQueue(ctx context.Context, number, queue, agent string) (Call, error) {
-	return Call{}, errTodo
-}
-
-// Conference makes telephones dial into a conference of the shop's own,
-// ROOM@default, and returns their channels once all are members.
-func (s *Switch) Conference(ctx context.Context, room string, numbers ...string) ([]string, error) {
-	return nil, errTodo
-}
-
-// Dial makes a telephone dial an extension that hits the dialplan, and returns its channel at once.
-func (s *Switch) Dial(ctx context.Context, from, ext string) (string, error) { return "", errTodo }
-
-// SetPhone says what a telephone does when it is called.
-func (s *Switch) SetPhone(number string, b Behaviour) {}
-
-// Press presses keys on the telephone of a channel (or on a telephone's newest channel).
-func (s *Switch) Press(channel, digits string) error { return errTodo }
-
-// Hangup hangs a telephone up. An empty cause is NORMAL_CLEARING.
-func (s *Switch) Hangup(channel, cause string) error { return errTodo }
-
-// Hold presses the telephone's hold key.
-func (s *Switch) Hold(channel string) error { return errTodo }
-
-// Unhold resumes a held call.
-func (s *Switch) Unhold(channel string) error { return errTodo }
-
-// BlindTransfer is a REFER from the telephone of a channel to an extension.
-func (s *Switch) BlindTransfer(channel, ext string) error { return errTodo }
-
-// AttendedTransfer is a REFER with Replaces: the telephone of channel, which
-// also holds the channel consult, connects the two other parties.
-func (s *Switch) AttendedTransfer(channel, consult string) error { return errTodo }
-
-// Quiet stops a telephone's owner from talking, or lets him talk again. Everybody talks all the time otherwise.
-func (s *Switch) Quiet(channel string, quiet bool) error { return errTodo }
-
-// Channels lists the live channels, oldest first.
-func (s *Switch) Channels() []ChannelInfo { return nil }
-
-// Leg is the newest live channel of a telephone, or "".
-func (s *Switch) Leg(number string) string { return "" }
-
-// Number is the telephone of a channel, also after it has ended, or "".
-func (s *Switch) Number(channel string) string { return "" }
-
-// Hears lists the channels that a channel hears now, sorted.
-func (s *Switch) Hears(listener string) []string { return nil }
-
-// Sounds lists what is played to a channel now: file names, or "music" for music on hold.
-func (s *Switch) Sounds(listener string) []string { return nil }
-
-// Played lists the files that were played to a channel, or to a telephone, since the start or the last Reset.
-func (s *Switch) Played(who string) []string { return nil }
-
-// Truth lists who heard whom since the start or the last Reset, in the order in
-// which it began; spans that have not ended have the present as their end.
-func (s *Switch) Truth() []Span { return nil }
-
-// Reset forgets what Truth, Played and Commands have to tell.
-func (s *Switch) Reset() {}
-
-// OnFrame calls f at every frame with all pairs, until remove is called. f must
-// not keep the slice, and must not call the switch.
-func (s *Switch) OnFrame(f func(frame []Pair)) (remove func()) { return func() {} }
-
-// Until waits until cond is true, looking after every frame.
-func (s *Switch) Until(ctx context.Context, cond func() bool) error { return errTodo }
-
-// Inject adds a fault. Of several that match, the oldest applies.
-func (s *Switch) Inject(f Fault) (remove func()) { return func() {} }
 
 // Restart is the switch's death and return: all channels and connections are
-// gone without an event, the core's UUID is new, member ids begin again.
-func (s *Switch) Restart() {}
+// gone without an event, the core's UUID is new, member ids begin again. The
+// port goes on being served.
+func (s *Switch) Restart() {
+	s.lock()
+	for _, c := range s.conns {
+		c.close()
+	}
+	for _, ch := range s.order {
+		ch.vanish(s)
+	}
+	s.boot()
+	s.unlock()
+	s.log.Info("restarted")
+}
 
 // DropConnections cuts every event socket connection.
-func (s *Switch) DropConnections() {}
+func (s *Switch) DropConnections() {
+	s.lock()
+	defer s.unlock()
+	for _, c := range s.conns {
+		c.close()
+	}
+}
 
 // Commands lists the commands received after auth, oldest first; the last 10,000.
-func (s *Switch) Commands() []string { return nil }
+func (s *Switch) Commands() []string {
+	s.lock()
+	defer s.unlock()
+	return append([]string(nil), s.commands...)
+}
+
+func (s *Switch) record(text string) {
+	if len(s.commands) >= maxCommands {
+		s.commands = append(s.commands[:0:0], s.commands[maxCommands/10:]...)
+	}
+	s.commands = append(s.commands, text)
+}
+
+func (s *Switch) accept() {
+	defer s.wg.Done()
+	for {
+		nc, err := s.ln.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				s.log.Error("accept", "err", err)
+			}
+			return
+		}
+		s.lock()
+		if s.ctx.Err() != nil {
+			s.unlock()
+			_ = nc.Close() // nobody has used it
+			return
+		}
+		c := s.newConn(nc)
+		c.late = s.opt.LateEvents
+		c.send([]byte("Content-Type: auth/request\n\n"))
+		s.unlock()
+	}
+}
+
+// sleep waits for d, or until the connection or the switch is gone.
+func (s *Switch) sleep(d time.Duration, gone <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-gone:
+	case <-s.ctx.Done():
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package switchsim
+
+import (
+	"strings"
+)
+
+// press is one key of a telephone, as the switch receives it.
+func (s *Switch) press(ch *channel, key byte) {
+	if ch.dead || !ch.answered && !ch.early {
+		return
+	}
+	if len(ch.digits) < 1024 {
+		ch.digits += string(key)
+	}
+	s.fire("DTMF", "", ch.uuid, fromDTMF, func(e *event) {
+		ch.basic(e)
+		e.add("DTMF-Digit", string(key))
+		e.add("DTMF-Duration", "2080")
+		e.add("DTMF-Source", "RTP")
+	})
+	if a := ch.top(); a != nil && a.onKey != nil {
+		a.onKey(key)
+		return
+	}
+	switch {
+	case ch.member != nil:
+		s.feed(ch.member, key)
+	case ch.bridge != nil:
+		ch.bridge.peer(ch).receive(string(key))
+	}
+}
+
+func (ch *channel) receive(keys string) {
+	if len(ch.received) < 1024 {
+		ch.received += keys
+	}
+}
+
+// feed gives a key to a member's caller controls, or to everybody else in the
+// room if the member has dist-dtmf.
+func (s *Switch) feed(m *member, key byte) {
+	if m.leaving || !m.known {
+		return
+	}
+	if m.dist {
+		for _, o := range m.room.members {
+			if o != m {
+				o.ch.receive(string(key))
+			}
+		}
+		return
+	}
+	if len(m.controls) == 0 {
+		return
+	}
+	s.forget(m.keyTask)
+	m.keyTask = nil
+	m.keys += string(key)
+	var exact *control
+	longer := false
+	for i := range m.controls {
+		c := &m.controls[i]
+		switch {
+		case c.digits == m.keys:
+			if exact == nil {
+				exact = c
+			}
+		case strings.HasPrefix(c.digits, m.keys):
+			longer = true
+		}
+	}
+	switch {
+	case exact != nil && !longer:
+		s.control(m, *exact)
+	case longer:
+		// The next key decides, or the silence after this one.
+		m.keyTask = s.after(m.room.keyTimeout, func() {
+			if exact != nil {
+				s.control(m, *exact)
+				return
+			}
+			m.keys = ""
+		})
+	default:
+		m.keys = ""
+	}
+}
+
+// control does what a key sequence is bound to.
+func (s *Switch) control(m *member, c control) {
+	m.keys = ""
+	m.ch.set("conference_last_matching_digits", c.digits)
+	switch strings.ToLower(c.action) {
+	case "event":
+		s.maint(m.room, m, "dtmf", fromConfKey, header{"DTMF-Key", c.digits}, header{"Data", c.data})
+	case "mute":
+		if !m.hold {
+			s.setMute(m, m.canSpeak)
+		}
+	case "mute on":
+		s.setMute(m, true)
+	case "mute off":
+		s.setMute(m, false)
+	case "deaf":
+		s.setDeaf(m, m.canHear)
+	case "deaf on":
+		s.setDeaf(m, true)
+	case "deaf off":
+		s.setDeaf(m, false)
+	case "deaf mute":
+		on := m.canSpeak
+		s.setMute(m, on)
+		s.setDeaf(m, on)
+	case "lock":
+		s.setLock(m.room, !m.room.locked)
+	case "floor":
+		if m.room.floor == m {
+			s.setFloor(m.room, nil)
+		} else if m.room.floor == nil {
+			s.setFloor(m.room, m)
+		}
+	case "hangup":
+		s.kick(m)
+	}
+}
