@@ -37,10 +37,7 @@ const (
 	newestMajor, newestMinor = 1, 11
 )
 
-const (
-	doInstall = "Run 'livemon fsconf install' on the switch's configuration folder, then 'fs_cli -x reloadxml'"
-	doRights  = "Allow it to livemon's event socket user (esl-allowed-api), or connect without one"
-)
+const doRights = "Allow it to livemon's event socket user (esl-allowed-api), or connect without one"
 
 // Check asks a running switch whether what livemon needs is in force: version,
 // rights, modules, applications, profile, keys, prompts and dial-in extension.
@@ -58,7 +55,7 @@ func Check(ctx context.Context, sw Switch, s Settings) ([]wire.Finding, error) {
 	}
 	c := &checker{sw: sw, s: s}
 	for _, look := range []func(context.Context) error{
-		c.version, c.rights, c.modules, c.applications, c.conference, c.prompts, c.dialIn,
+		c.folder, c.version, c.rights, c.modules, c.applications, c.conference, c.prompts, c.dialIn,
 	} {
 		if err := look(ctx); err != nil {
 			return c.found, err
@@ -68,9 +65,10 @@ func Check(ctx context.Context, sw Switch, s Settings) ([]wire.Finding, error) {
 }
 
 type checker struct {
-	sw    Switch
-	s     Settings
-	found []wire.Finding
+	sw      Switch
+	s       Settings
+	confDir string // what the switch says is its configuration folder
+	found   []wire.Finding
 }
 
 func (c *checker) ok(check, detail string) {
@@ -99,6 +97,29 @@ func (c *checker) ask(ctx context.Context, line string) (string, error) {
 
 func refused(answer string) bool {
 	return strings.HasPrefix(answer, "-ERR") || strings.HasPrefix(answer, "-USAGE")
+}
+
+// folder learns where the switch has its configuration; what is wrong with
+// that is told with the prompts, which need it.
+func (c *checker) folder(ctx context.Context) (err error) {
+	c.confDir, err = c.ask(ctx, "global_getvar conf_dir")
+	return err
+}
+
+// plainPath tells whether a path can stand in a command to the switch.
+func plainPath(p string) bool {
+	const longest = 1024
+	return path.IsAbs(p) && len(p) <= longest && !strings.ContainsFunc(p, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || strings.ContainsRune("!'\"\\,|{}[]$`", r)
+	})
+}
+
+func (c *checker) doInstall() string {
+	dir := "DIR' on the switch's configuration folder"
+	if plainPath(c.confDir) {
+		dir = c.confDir + "' on the switch's machine"
+	}
+	return "Run 'livemon fsconf install " + dir + ", then 'fs_cli -x reloadxml'"
 }
 
 var versionNumber = regexp.MustCompile(`Version (\d{1,4})\.(\d{1,4})`)
@@ -262,10 +283,10 @@ func (c *checker) conference(ctx context.Context) error {
 	} {
 		switch {
 		case reason != "":
-			c.bad(part.check, reason, doInstall)
+			c.bad(part.check, reason, c.doInstall())
 		default:
 			if p := part.problems(conf, c.s); len(p) > 0 {
-				c.bad(part.check, shorten(p), doInstall)
+				c.bad(part.check, shorten(p), c.doInstall())
 			} else {
 				c.ok(part.check, part.good)
 			}
@@ -292,16 +313,12 @@ func shorten(problems []string) string {
 }
 
 func (c *checker) prompts(ctx context.Context) error {
-	confDir, err := c.ask(ctx, "global_getvar conf_dir")
-	if err != nil {
-		return err
-	}
-	if !path.IsAbs(confDir) || strings.ContainsAny(confDir, "\r\n") {
-		c.bad("prompts", fmt.Sprintf("the switch does not tell its configuration folder: %q", clip(confDir)), doRights)
+	switch {
+	case !path.IsAbs(c.confDir):
+		c.bad("prompts", fmt.Sprintf("the switch does not tell its configuration folder: %q", clip(c.confDir)), doRights)
 		return nil
-	}
-	if strings.ContainsAny(confDir, " \t!'\"\\,|{}[]$") {
-		c.bad("prompts", fmt.Sprintf("the path %q has characters that cannot stand in a command to the switch", clip(confDir)),
+	case !plainPath(c.confDir):
+		c.bad("prompts", fmt.Sprintf("the path %q has characters that cannot stand in a command to the switch", clip(c.confDir)),
 			"Start the switch with a configuration folder whose path has none (freeswitch -conf)")
 		return nil
 	}
@@ -311,7 +328,7 @@ func (c *checker) prompts(ctx context.Context) error {
 	}
 	var missing []string
 	for _, p := range ps {
-		answer, err := c.ask(ctx, "file_exists "+path.Join(confDir, p.Path))
+		answer, err := c.ask(ctx, "file_exists "+path.Join(c.confDir, p.Path))
 		if err != nil {
 			return err
 		}
@@ -320,10 +337,10 @@ func (c *checker) prompts(ctx context.Context) error {
 		}
 	}
 	if len(missing) > 0 {
-		c.bad("prompts", fmt.Sprintf("not in %s: %s", clip(PromptDir(confDir)), shorten(missing)),
-			"Run 'livemon fsconf install "+clip(confDir)+"' on the switch's machine, and let its user read that folder")
+		c.bad("prompts", fmt.Sprintf("not in %s: %s", PromptDir(c.confDir), shorten(missing)),
+			c.doInstall()+", and let the switch's user read that folder")
 	} else {
-		c.ok("prompts", fmt.Sprintf("%d files in %s", len(ps), clip(PromptDir(confDir))))
+		c.ok("prompts", fmt.Sprintf("%d files in %s", len(ps), PromptDir(c.confDir)))
 	}
 	return nil
 }
@@ -339,12 +356,12 @@ func (c *checker) dialIn(ctx context.Context) error {
 		return err
 	}
 	if root == nil {
-		c.bad(check, reason, doInstall+"; if the dialplan comes from elsewhere (mod_xml_curl), add there what 'livemon fsconf show' prints")
+		c.bad(check, reason, c.doInstall()+"; if the dialplan comes from elsewhere (mod_xml_curl), add there what 'livemon fsconf show' prints")
 		return nil
 	}
 	ctxNode := findContext(root, c.s.Context)
 	if p := dialInProblems(ctxNode, c.s); len(p) > 0 {
-		c.bad(check, shorten(p), doInstall)
+		c.bad(check, shorten(p), c.doInstall())
 		return nil
 	}
 	if other := shadow(ctxNode, c.s.DialIn+"1000"); other != "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -32,7 +33,18 @@ func unifiedDiff(name string, a, b []byte) string {
 	return "--- " + from + "\n+++ " + to + "\n" + hunks
 }
 
-func isText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) }
+func isText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 }
+
+// printable keeps what stands in a shop's file from steering the terminal that
+// shows the diff.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || r == '\r' || unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, line)
+}
 
 // lines splits at line feeds. A last line that has none says so, as diff does,
 // so that it differs from one that has.
@@ -139,7 +151,7 @@ func hunks(all []change) string {
 				bn++
 			}
 			body.WriteByte(c.op)
-			body.WriteString(c.line)
+			body.WriteString(printable(c.line))
 			body.WriteByte('\n')
 		}
 		if an == 0 {
