@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -32,10 +33,31 @@ func SnapshotCommands() []string {
 		"conference json_list", "callcenter_config agent list", "list_users"}
 }
 
-// SnapshotVars returns the variables to get of every channel (uuid_getvar).
+// SnapshotVars returns the variables to get of every channel, by uuid_getvar
+// one at a time, or with DumpVars all at once.
 func SnapshotVars() []string {
 	return append([]string{"cc_agent", "cc_side", "cc_queue", "presence_id", "dialed_user", "dialed_domain",
 		"sip_gateway_name", "last_bridge_to", "answered_time"}, livemonVars...)
+}
+
+// DumpVars returns SnapshotVars out of an answer to "uuid_dump CHANNEL json". It
+// is nil where there is no such answer, as when the channel has gone.
+func DumpVars(dump []byte) map[string]string {
+	var all map[string]text
+	if json.Unmarshal(dump, &all) != nil || all == nil {
+		return nil
+	}
+	vars := map[string]string{}
+	for _, k := range SnapshotVars() {
+		if v := all[variable+k]; v != "" {
+			vars[k] = string(v)
+		}
+	}
+	// Not a variable of the channel's own: uuid_getvar makes it up from this.
+	if at := all["Caller-Channel-Answered-Time"]; at != "" {
+		vars["answered_time"] = string(at)
+	}
+	return vars
 }
 
 // Load replaces everything that is known by a full read, and returns what that

@@ -3,8 +3,10 @@ package tracker_test
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,11 +38,26 @@ func TestRealTables(t *testing.T) {
 		}
 		return b
 	}
+	const a, b = "0d71eee3-d4f9-43e1-b33f-c432c99f3c3a", "7c860407-962f-4b7b-805b-8b08bbab62b9"
+	if got := tracker.ChannelIDs(read("show-channels.json")); !slices.Equal(got, []string{a, b}) {
+		t.Error(got)
+	}
+	if got := tracker.ChannelIDs([]byte("-ERR\n")); len(got) != 0 {
+		t.Error(got)
+	}
+	vars := tracker.DumpVars(read("uuid-dump.json"))
+	if want := map[string]string{"presence_id": "1001@127.0.0.1", "dialed_user": "1001", "dialed_domain": "127.0.0.1", "last_bridge_to": a, "answered_time": "1795357210777787"}; !maps.Equal(vars, want) {
+		t.Error(vars)
+	}
+	if got := tracker.DumpVars([]byte("-ERR No such channel!\n")); got != nil {
+		t.Error(got)
+	}
 	tr := tracker.New("node1", tracker.Options{})
 	at := time.Unix(1795357211, 0)
 	c, err := tr.Load(tracker.Snapshot{
 		Channels: read("show-channels.json"), Calls: read("show-calls.json"), Registrations: []byte(`{"row_count": 0}`),
 		Conferences: []byte("[]\n"), CCAgents: "+OK\n", Users: "-ERR no such thing\n", Time: at,
+		Vars: map[string]map[string]string{b: vars},
 	})
 	if err != nil || len(c.Agents) != 0 {
 		t.Fatal(c, err)
@@ -48,7 +65,9 @@ func TestRealTables(t *testing.T) {
 	for _, id := range tr.UnknownPresence() {
 		tr.SetUser(id, true)
 	}
-	const a, b = "0d71eee3-d4f9-43e1-b33f-c432c99f3c3a", "7c860407-962f-4b7b-805b-8b08bbab62b9"
+	if l, _ := tr.Leg(b); !l.AnsweredAt.Equal(time.UnixMicro(1795357210777787)) {
+		t.Errorf("%+v", l)
+	}
 	if c, ok := tr.CallOf("1001@127.0.0.1"); !ok || c.Pupil != b || c.User != a || c.UserNumber != "1000" || c.Direction != tracker.Inbound || !c.Since.Equal(time.Unix(1795357210, 0)) {
 		t.Errorf("%+v", c)
 	}

@@ -280,8 +280,8 @@ func TestSupervisorsAreNeitherAgentsNorUsers(t *testing.T) {
 	s := w.create("s", tracker.Outbound, ext("1009"), "1009", "0", "livemon_session", "abc")
 	w.answer(s)
 	w.is(ext("1009"), "idle", "")
-	if l, _ := w.tr.Leg("s"); l.Vars["livemon_session"] != "abc" {
-		t.Error(l)
+	if got := w.tr.MarkedLegs(); len(got) != 1 || got[0].Channel != "s" || got[0].Vars["livemon_session"] != "abc" {
+		t.Error(got)
 	}
 	w.join("lm-1", u, a, s)
 	w.hangup(a)
