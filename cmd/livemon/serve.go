@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"livemon/internal/api"
+	"livemon/internal/config"
+	"livemon/internal/monitor"
+	"livemon/state"
+)
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the service",
+		Description: `A flag counts more than its environment variable, that more than the file, and
+that more than the default. Where the environment holds several values,
+LIVEMON_FREESWITCH divides them by commas, LIVEMON_DIAL and
+LIVEMON_NEVER_MONITOR by line breaks.
+
+The API's token is LIVEMON_TOKEN, or is written to a file that only this user
+can read.`,
+		Flags: serveFlags(),
+		Action: func(c *cli.Context) error {
+			if _, err := positional(c); err != nil {
+				return err
+			}
+			cfg, err := loadConfig(c)
+			if err != nil {
+				return err
+			}
+			if c.Bool("check-config") {
+				text, err := cfg.YAML()
+				if err != nil {
+					return err
+				}
+				_, err = c.App.Writer.Write(text)
+				return err
+			}
+			log := newLogger(cfg, c.App.ErrWriter)
+			token, err := serveToken(c, cfg, log)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context, cfg, token, log)
+		},
+	}
+}
+
+func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
+	level, err := cfg.Level()
+	if err != nil {
+		level = slog.LevelInfo
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// serveToken is LIVEMON_TOKEN, or that of the file, which is made if need be.
+func serveToken(c *cli.Context, cfg config.Config, log *slog.Logger) (string, error) {
+	if token := os.Getenv("LIVEMON_TOKEN"); token != "" && !c.IsSet("token-file") {
+		if err := config.CheckToken(token); err != nil {
+			return "", usageErrorf("LIVEMON_TOKEN: %v", err)
+		}
+		return token, nil
+	}
+	path, err := tokenFile(c, cfg.TokenFile)
+	if err != nil {
+		return "", err
+	}
+	token, err := config.EnsureToken(path)
+	if err == nil {
+		log.Info("the API token is in a file", "file", path)
+	}
+	return token, err
+}
+
+func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) {
+	dial, err := config.CompileDial(cfg.Dial)
+	if err != nil {
+		return monitor.Config{}, err
+	}
+	m := monitor.Config{
+		Dial: dial, Outbound: cfg.Outbound, Settings: cfg.Settings(), NeverMonitor: cfg.NeverMonitor,
+		TrustCallerID: cfg.TrustCallerID, RingTimeout: cfg.RingTimeout, Logger: log,
+	}
+	for _, n := range cfg.FreeSWITCH {
+		m.Nodes = append(m.Nodes, monitor.NodeConfig{Name: n.Name, Addr: n.Addr, Password: n.Password})
+	}
+	return m, nil
+}
+
+// serve runs until ctx ends. The API is shut down first, so that requests under
+// way still find the service.
+func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logger) (err error) {
+	mc, err := monitorConfig(cfg, log)
+	if err != nil {
+		return err
+	}
+	store, err := state.Open(ctx, cfg.Redis, state.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if store.Embedded() {
+		log.Warn("the state store is embedded: sessions, extensions and audit records end with this process")
+	}
+	mon, err := monitor.New(mc, store)
+	if err != nil {
+		return err
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("the HTTP API cannot listen: %w", err)
+	}
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		log.Warn("the HTTP API can be reached from other machines, and its token read on the way: put a proxy with TLS in front of it", "listen", a.String())
+	}
+	apiCtx, stopAPI := context.WithCancel(ctx)
+	monCtx, stopMonitor := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAPI()
+	defer stopMonitor()
+	handler := api.NewServer(mon, api.ServerOptions{Token: token, Logger: log, Version: version(), Stopping: apiCtx.Done()})
+	log.Info("livemon is running", "version", version(), "api", "http://"+ln.Addr().String(), "switches", len(cfg.FreeSWITCH))
+
+	var g errgroup.Group
+	g.Go(func() error {
+		defer stopMonitor()
+		return api.Serve(apiCtx, ln, handler, log)
+	})
+	g.Go(func() error {
+		defer stopAPI()
+		if err := mon.Run(monCtx); monCtx.Err() == nil || !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	err = g.Wait()
+	log.Info("livemon has stopped")
+	return err
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"livemon/internal/config"
+)
+
+// The flags that say what serve does. Their defaults are not given to the
+// library: whether one is set decides over what the file says.
+
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "a YAML `FILE` with settings of the flags' names, and more", EnvVars: []string{"LIVEMON_CONFIG"}}
+}
+
+func switchFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "freeswitch", Usage: "the event socket of a switch: `[NAME=]HOST:PORT`; repeatable", DefaultText: "127.0.0.1:8021", EnvVars: []string{"LIVEMON_FREESWITCH"}},
+		&cli.StringFlag{Name: "password", Usage: "the event socket's `PASSWORD`; better in the file or the environment, where other users do not see it", DefaultText: "ClueCon", EnvVars: []string{"LIVEMON_PASSWORD"}},
+	}
+}
+
+func outboundFlag() cli.Flag {
+	return &cli.StringFlag{Name: "outbound", Usage: "`ADDRESS` for supervisors who dial in; \"\" is off", DefaultText: "127.0.0.1:8084", EnvVars: []string{"LIVEMON_OUTBOUND"}}
+}
+
+func serveFlags() []cli.Flag {
+	return append(append([]cli.Flag{configFlag()}, switchFlags()...),
+		&cli.StringFlag{Name: "redis", Usage: "`URL` of Redis, or embedded for a trial without one", DefaultText: "redis://127.0.0.1:6379/0", EnvVars: []string{"LIVEMON_REDIS"}},
+		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the HTTP API", DefaultText: "127.0.0.1:8090", EnvVars: []string{"LIVEMON_LISTEN"}},
+		outboundFlag(),
+		&cli.StringSliceFlag{Name: "dial", Usage: "how to ring numbers: `REGEXP=DIALSTRING` with $0 for the number; repeatable, the first that matches counts", DefaultText: "\\d{2,6}=user/$0", EnvVars: []string{"LIVEMON_DIAL"}},
+		&cli.StringSliceFlag{Name: "never-monitor", Usage: "agents whom nobody may listen to: a `PATTERN` with * and ?; repeatable", EnvVars: []string{"LIVEMON_NEVER_MONITOR"}},
+		&cli.BoolFlag{Name: "trust-caller-id", Usage: "know supervisors who dial in by their caller id, which anybody can forge", EnvVars: []string{"LIVEMON_TRUST_CALLER_ID"}},
+		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
+		&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", DefaultText: "info", EnvVars: []string{"LIVEMON_LOG_LEVEL"}},
+		&cli.BoolFlag{Name: "log-json", Usage: "log JSON lines", EnvVars: []string{"LIVEMON_LOG_JSON"}},
+		&cli.BoolFlag{Name: "check-config", Usage: "print the configuration that results, without passwords, and end"},
+	)
+}
+
+// loadConfig lays flags over environment over file over defaults, as far as the
+// command has them, and validates the result.
+func loadConfig(c *cli.Context) (config.Config, error) {
+	cfg, err := config.Load(c.String("config"))
+	if err != nil {
+		return cfg, usageError{err.Error()}
+	}
+	for name, to := range map[string]*string{
+		"password": &cfg.Password, "redis": &cfg.Redis, "listen": &cfg.Listen, "outbound": &cfg.Outbound, "log-level": &cfg.LogLevel,
+	} {
+		if c.IsSet(name) {
+			*to = c.String(name)
+		}
+	}
+	for name, to := range map[string]*bool{"trust-caller-id": &cfg.TrustCallerID, "log-json": &cfg.LogJSON} {
+		if c.IsSet(name) {
+			*to = c.Bool(name)
+		}
+	}
+	if c.IsSet("ring-timeout") {
+		cfg.RingTimeout = c.Duration("ring-timeout")
+	}
+	if c.IsSet("freeswitch") {
+		cfg.FreeSWITCH = nil
+		for _, s := range several(c, "freeswitch", ",\n") {
+			cfg.FreeSWITCH = append(cfg.FreeSWITCH, config.ParseNode(s))
+		}
+	}
+	if c.IsSet("dial") {
+		cfg.Dial = nil
+		for _, s := range several(c, "dial", "\n") {
+			rule, err := config.ParseDialRule(s)
+			if err != nil {
+				return cfg, err
+			}
+			cfg.Dial = append(cfg.Dial, rule)
+		}
+	}
+	if c.IsSet("never-monitor") {
+		cfg.NeverMonitor = several(c, "never-monitor", "\n")
+	}
+	return cfg, cfg.Validate()
+}
+
+// several returns the values of a repeatable flag; one value may hold several,
+// as in the environment, divided by any of the separators.
+func several(c *cli.Context, name, separators string) []string {
+	var out []string
+	for _, value := range c.StringSlice(name) {
+		for _, s := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+			if s = strings.TrimSpace(s); s != "" {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
