@@ -332,6 +332,9 @@ func (r *read) parseVars(vars map[string]map[string]string) {
 	r.vars = make(map[string]map[string]string, len(vars))
 	wanted := SnapshotVars()
 	for channel, of := range vars {
+		if of == nil {
+			continue
+		}
 		clean := make(map[string]string, len(of))
 		for _, k := range wanted {
 			if v := of[k]; v != "" && v != "_undef_" && !strings.HasPrefix(v, "-ERR") {

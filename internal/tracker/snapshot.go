@@ -21,7 +21,8 @@ type Snapshot struct {
 	CCAgents      string // callcenter_config agent list
 	Users         string // list_users
 	// Vars are channel variables by channel and name. A channel that is not in
-	// it was not asked about, and keeps what is known of it.
+	// it, or has nil, was not asked about or gave no answer, and keeps what is
+	// known of it.
 	Vars map[string]map[string]string
 	Time time.Time // when the read began, by the switch's clock
 }

@@ -137,6 +137,20 @@ func (w *world) world() *model {
 	return w.model
 }
 
+func TestChannelsThatGaveNoAnswerKeepTheirVariables(t *testing.T) {
+	w := newWorld(t, "1001")
+	w.queued("ag1", ext("1001"))
+	before := table(w.tr)
+	s := w.snapshot()
+	for channel := range s.Vars {
+		s.Vars[channel] = nil
+	}
+	c, err := w.tr.Load(s)
+	if err != nil || !c.Empty() || table(w.tr) != before {
+		t.Errorf("%v, %+v", err, c)
+	}
+}
+
 func TestHungUpChannelsStayAwayFromALateTable(t *testing.T) {
 	w := newWorld(t, "1001")
 	_, a := w.outside("555", "1001")
