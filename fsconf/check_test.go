@@ -243,6 +243,10 @@ func TestCheckOfHugeAnswers(t *testing.T) {
 	a[askConference] = `<configuration name="conference.conf"><profiles><profile name="livemon">` +
 		strings.Repeat(`<param name="x" value="y"/>`, 100_000)
 	a[askDialplan] = strings.Repeat("<a>", 100_000)
+	a["xml_locate dialplan context name x"] = `<context name="` + strings.Repeat("&", 8<<20) + `"></context>`
+	s := fsconf.Defaults()
+	s.Context = "x"
+	check(t, a, s)
 	for i := range 100 {
 		a[askApps] += fmt.Sprint(i)
 	}
@@ -266,4 +270,22 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestReady(t *testing.T) {
+	ctx, s := context.Background(), fsconf.Defaults()
+	must(t, fsconf.Ready(ctx, healthy(), s))
+	a := healthy()
+	a[askConference] = strings.ReplaceAll(a[askConference], "livemon", "other")
+	if err := fsconf.Ready(ctx, a, s); !errors.Is(err, fsconf.ErrNotReady) || !strings.Contains(err.Error(), "reloadxml") {
+		t.Errorf("without the profile: %v", err)
+	}
+	if err := fsconf.Ready(ctx, &broken{healthy(), 0}, s); !errors.Is(err, errGone) {
+		t.Errorf("without a connection: %v", err)
+	}
+	s.Rate = 1
+	var e *fsconf.SettingsError
+	if err := fsconf.Ready(ctx, healthy(), s); !errors.As(err, &e) {
+		t.Errorf("with bad settings: %v", err)
+	}
 }

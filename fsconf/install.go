@@ -24,8 +24,8 @@ type Change struct {
 // over at the next 'reloadxml'; a profile is read when a room is made, so rooms
 // that exist keep the old one.
 //
-// Errors are a *SettingsError, an *Error, or the file system's. Everything is
-// checked before the first file is written. If writing fails half-way, what was
+// Errors are a *SettingsError, an *Error, or the file system's. All but the
+// latter come before the first file is written. If writing fails half-way, what was
 // written stays; a second Install completes it, Uninstall undoes it.
 func Install(dir string, s Settings, dryRun bool) ([]Change, error) {
 	if err := s.Validate(); err != nil {
@@ -130,14 +130,19 @@ type attributes struct {
 // folders.
 func (w *writer) prepare(p *planner) error {
 	for _, s := range p.steps {
-		target, err := w.resolve(s.path)
+		if _, err := w.resolve(s.path); err != nil {
+			return err
+		}
+	}
+	for _, m := range slices.Concat(p.new.Merged, p.old.Merged) {
+		target, err := w.resolve(m.Path)
 		if err != nil {
 			return err
 		}
-		if (s.action == "merge" || s.action == "restore") && w.like == nil {
-			if w.like, err = w.attributes(target); err != nil {
-				return err
-			}
+		if w.like, err = w.attributes(target); err == nil {
+			break
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	if w.like == nil {

@@ -163,6 +163,15 @@ func TestShopEditsAreKept(t *testing.T) {
 		t.Errorf("the shop's change of livemon's file is not kept:\n%s", got)
 	}
 
+	must(t, os.Remove(filepath.Join(dir, "livemon/prompts/1.wav")))
+	must(t, os.Chmod(filepath.Join(dir, confFile), 0o600))
+	if c := install(t, dir, s); action(c, "livemon/prompts/1.wav") != "create" || action(c, confFile) != "unchanged" {
+		t.Errorf("a prompt was lost: %+v", c)
+	}
+	if got := contents(t, dir)["livemon/prompts/1.wav"]; !strings.HasPrefix(got, "-rw-------") {
+		t.Errorf("a new file does not have the mode of the shop's: %.10s", got)
+	}
+
 	replace(t, dir, confFile, `<profile name="mine"/>`, `<profile name="mine"/><profile name="ours"/>`)
 	if back := uninstall(t, dir); action(back, confFile) != "update" || action(back, planFile) != "remove" {
 		t.Errorf("uninstall: %+v", back)

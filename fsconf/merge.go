@@ -170,6 +170,10 @@ func unmerge(src []byte) ([]byte, error) {
 		return &Error{Kind: ErrMalformed, Problem: problem,
 			Do: "Remove what livemon put there by hand, from 'livemon:begin' to 'livemon:end', or restore the copy under livemon/backup"}
 	}
+	const most = 16
+	if bytes.Count(src, []byte(markBegin)) > most || bytes.Count(src, []byte(markEnd)) > most {
+		return nil, broken("livemon's marks are there many times")
+	}
 	out := slices.Clone(src)
 	for {
 		begin := bytes.LastIndex(out, []byte(markBegin))

@@ -180,6 +180,20 @@ func TestDiffCanBeApplied(t *testing.T) {
 	}
 }
 
+func TestAttributesAreRead(t *testing.T) {
+	root, err := parseXML([]byte(`<a b = 'x"&lt;&gt;&quot;&apos;&amp;&#65;&#x42;&nbsp;&#0;&;&' c d=e f="</a>"/>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := root.child("a")
+	if got, want := a.attr("b"), `x"<>"'&AB&nbsp;&#0;&;&`; got != want {
+		t.Errorf("b is %q, want %q", got, want)
+	}
+	if got := a.attr("f"); got != "</a>" || !a.selfClosed || a.attr("c") != "" || a.attr("d") != "" {
+		t.Errorf("%+v", a)
+	}
+}
+
 func FuzzMerge(f *testing.F) {
 	f.Add([]byte(ConferenceXML(bare())))
 	for _, s := range []string{

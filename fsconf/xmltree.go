@@ -13,6 +13,7 @@ const (
 	maxXMLDepth = 256
 	maxXMLNodes = 2_000_000
 	maxAttrs    = 256
+	maxEntity   = 11 // bytes, from '&' to ';'
 )
 
 // node is one element, with the places of its tags in the text it was read
@@ -266,7 +267,7 @@ func unescape(s string) string {
 		}
 		b.WriteString(s[:amp])
 		s = s[amp:]
-		semi := strings.IndexByte(s, ';')
+		semi := strings.IndexByte(s[:min(len(s), maxEntity)], ';')
 		if r, ok := entity(s, semi); ok {
 			b.WriteRune(r)
 			s = s[semi+1:]
@@ -280,7 +281,7 @@ func unescape(s string) string {
 }
 
 func entity(s string, semi int) (rune, bool) {
-	if semi < 2 || semi > 10 {
+	if semi < 2 {
 		return 0, false
 	}
 	switch name := s[1:semi]; name {
