@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# test.sh - the whole test suite, with the race detector where there is a C
+# compiler for it. Prints a line for each package, everything about what failed,
+# and the count. Arguments are given to 'go test'; TIMEOUT bounds each package.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+GO=${GO:-go}
+
+race=-race
+if [ "$("$GO" env CGO_ENABLED)" != 1 ]; then
+	race=
+	echo 'test: there is no C compiler (apt-get install gcc libc6-dev): the race detector is off' >&2
+fi
+if ! command -v redis-server >/dev/null; then
+	echo 'test: redis-server is not installed (apt-get install redis-server): nothing is tested against a real one' >&2
+fi
+
+"$GO" test $race -v -timeout "${TIMEOUT:-10m}" "$@" ./... 2>&1 | awk '
+	function show(  i) { for (i = 0; i < n; i++) if (held[i] !~ /^ *(=== (RUN|PAUSE|CONT)|--- PASS)/) print held[i]; n = 0 }
+	/^ *--- PASS: / { passed++ }
+	/^ *--- FAIL: / { failed++ }
+	/^ *--- SKIP: / { skipped++; names = names " " $3 }
+	/^ok  \t/ { print; n = 0; inside = 0; next }
+	/^\?   \t/ || /^\t.*coverage: / { next }
+	/^FAIL\t/ { show(); print; broken++; inside = 0; next }
+	/^=== RUN/ { inside = 1 }
+	inside { held[n++] = $0; next }
+	{ print }
+	END {
+		show()
+		if (names != "") print "skipped:" names
+		printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+		exit (failed || broken || !passed)
+	}'
