@@ -271,6 +271,7 @@ func (s *Switch) appBridge(ch *channel, a *app) {
 				}
 				return
 			}
+			ch.p.calleeName, ch.p.calleeNum = b.number, b.number
 			s.answer(ch)
 			s.startBridge(ch, b)
 		})
