@@ -166,7 +166,7 @@ func decideOurs(v callView, live, joined, wantIn int, voice, taking bool) step {
 		switch {
 		case v.user == elsewhere:
 			reason = reasonTransferred
-		case v.pupilFirst:
+		case v.pupilFirst && !taking:
 			code, reason = fault.PupilGone, reasonPupilGone
 		}
 		if s, ok := dismissal(v, code, reason); ok {

@@ -72,7 +72,7 @@ func TestDecide(t *testing.T) {
 		{"taken over", callView{pupil: gone, user: inRoom, settled: true, legs: []legView{taken, second}}, step{action: plan}},
 		{"taken over: his role is not seen yet", callView{pupil: gone, user: inRoom, legs: []legView{leg("s1", wire.TakeOver, "j")}}, step{action: plan}},
 		{"a new supervisor joins a call that was taken over", callView{pupil: gone, user: inRoom, legs: []legView{taken, leg("s2", wire.Monitor, "n")}}, step{action: join, session: "s2"}},
-		{"taken over, then the user hangs up", callView{pupil: gone, user: gone, pupilFirst: true, legs: []legView{taken}}, step{dismiss, "s1", fault.PupilGone, reasonPupilGone}},
+		{"taken over, then the user hangs up", callView{pupil: gone, user: gone, pupilFirst: true, legs: []legView{taken}}, step{dismiss, "s1", fault.UserGone, reasonCallOver}},
 		{"taken over, then the supervisor leaves", callView{pupil: gone, user: inRoom, settled: true}, step{action: hangUser}},
 		{"blind transfer: the user is on his way, the pupil has hung up", callView{pupil: gone, user: elsewhere, legs: []legView{mon("j")}}, step{dismiss, "s1", fault.UserGone, reasonTransferred}},
 		{"transferred away: the pupil is still there", callView{pupil: inRoom, user: elsewhere, settled: true, legs: []legView{mon("j")}}, step{dismiss, "s1", fault.UserGone, reasonTransferred}},

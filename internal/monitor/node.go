@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -142,6 +141,7 @@ func (n *node) hold(ctx context.Context, lease state.Lease) error {
 	g.Go(func() error { return n.keepLease(gctx, lease) })
 	g.Go(func() error { return n.storeChanges(gctx) })
 	g.Go(func() error { return n.watchDeath(gctx) })
+	g.Go(func() error { return n.tick(gctx) })
 	err := g.Wait()
 	cancel()
 	n.mu.Lock()
@@ -192,6 +192,28 @@ func (n *node) keepLease(ctx context.Context, lease state.Lease) error {
 			return fmt.Errorf("the lease was lost: %w", err)
 		case ctx.Err() == nil:
 			n.log.Warn("the lease cannot be renewed", "error", err)
+		}
+	}
+}
+
+// tick lets the tracker notice what only time changes, such as the end of a
+// wrap-up.
+func (n *node) tick(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+		n.mu.Lock()
+		changes := n.tracker.Tick(time.Now())
+		n.changed(changes)
+		n.mu.Unlock()
+		if !changes.Empty() {
+			n.m.touch()
+			n.wantWrite()
 		}
 	}
 }
@@ -305,25 +327,9 @@ func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 		if err != nil {
 			return tracker.Snapshot{}, err
 		}
-		snap.Vars[ch] = variables(dump)
+		snap.Vars[ch] = tracker.DumpVars([]byte(dump))
 	}
 	return snap, nil
-}
-
-// variables picks the channel variables that the tracker wants from a uuid_dump.
-// A channel that has hung up meanwhile has none.
-func variables(dump string) map[string]string {
-	out := map[string]string{}
-	var all map[string]any
-	if json.Unmarshal([]byte(dump), &all) != nil {
-		return out
-	}
-	for _, name := range tracker.SnapshotVars() {
-		if v, ok := all["variable_"+name].(string); ok && v != "" {
-			out[name] = v
-		}
-	}
-	return out
 }
 
 // askUsers asks the directory about presence ids that were seen for the first time.

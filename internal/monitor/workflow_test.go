@@ -1,0 +1,273 @@
+package monitor_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"livemon/internal/fault"
+	"livemon/internal/monitor"
+	"livemon/internal/switchsim"
+	"livemon/internal/wire"
+)
+
+func TestWorkflowByKeys(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	s := h.listen("1001", "1002")
+	h.hears(s.Channel, c.A, c.B)
+	h.hears(c.A, c.B)
+	h.hears(c.B, c.A)
+	s = h.press(s, "4#", wire.Coach)
+	h.hears(c.A, c.B)
+	h.hears(c.B, c.A, s.Channel)
+	s = h.press(s, "6#", wire.Barge)
+	h.hears(c.A, c.B, s.Channel)
+	h.hears(c.B, c.A, s.Channel)
+	s = h.press(s, "5#", wire.Monitor)
+	h.hears(c.A, c.B)
+	h.hears(c.B, c.A)
+	s = h.press(s, "0#", wire.Barge)
+	h.hears(c.A, c.B, s.Channel)
+	s = h.press(s, "4#", wire.Coach)
+	h.hears(c.A, c.B)
+	s = h.press(s, "1#", wire.TakeOver)
+	h.gone(c.B)
+	h.hears(c.A, s.Channel)
+	h.hears(s.Channel, c.A)
+
+	var got []string
+	for _, r := range h.audit(s.ID) {
+		got = append(got, fmt.Sprintf("%s %s>%s %s", r.Event, r.From, r.To, r.Via))
+	}
+	want := []string{"requested > api", "listening >monitor controller", "role monitor>coach key", "role coach>barge key", "role barge>monitor key",
+		"role monitor>barge key", "role barge>coach key", "role coach>takeover key"}
+	if !slices.Equal(got, want) {
+		t.Errorf("audit:\n%q\nwant\n%q", got, want)
+	}
+	h.hangup(s.Channel)
+	h.ended(s.ID, 0)
+	h.gone(c.A)
+}
+
+func TestWorkflowByAPI(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	s := h.listen("1001@127.0.0.1", "1002")
+	s = h.role(s, wire.Barge)
+	h.hears(c.A, c.B, s.Channel)
+	s = h.role(s, wire.Coach)
+	h.hears(c.A, c.B)
+	s = h.role(s, wire.Monitor)
+	h.hears(c.B, c.A)
+	s = h.role(s, wire.TakeOver)
+	h.gone(c.B)
+	h.hears(c.A, s.Channel)
+	_, err := h.svc.ChangeRole(t.Context(), s.ID, wire.Coach)
+	h.want(err, fault.PupilGone)
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.ended(s.ID, 0)
+	h.gone(c.A, s.Channel)
+}
+
+// TestAgentAsCaller: the agent dialled the customer.
+func TestAgentAsCaller(t *testing.T) {
+	h := build(t)
+	c, err := h.sim.Call(t.Context(), "1003", "1004")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	h.user[c.B] = true
+	h.mu.Unlock()
+	h.until("the agent is on the call", func() bool { _, err := h.request("1003", "1002", true); return err == nil })
+	sessions, _ := h.svc.Sessions(t.Context())
+	s := h.await(sessions[0].ID, func(s wire.Session) bool { return s.Status == wire.Listening })
+	s = h.press(s, "4#", wire.Coach)
+	h.hears(c.A, c.B, s.Channel)
+	h.hears(c.B, c.A)
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.bridged(c)
+}
+
+func TestReturnToBridge(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	for range 3 {
+		s := h.listen("1001", "1002")
+		s = h.press(s, "4#", wire.Coach)
+		if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		h.bridged(c)
+		h.ended(s.ID, 0)
+		h.gone(s.Channel)
+	}
+	h.hangup(c.B)
+	h.gone(c.A)
+}
+
+// TestHangups: each party hangs up in each role.
+func TestHangups(t *testing.T) {
+	for _, role := range []wire.Role{wire.Monitor, wire.Coach, wire.Barge, wire.TakeOver} {
+		for _, who := range []string{"user", "pupil", "supervisor"} {
+			if role == wire.TakeOver && who == "pupil" {
+				continue
+			}
+			t.Run(string(role)+"/"+who, func(t *testing.T) {
+				t.Parallel()
+				h := build(t)
+				c := h.call("5550100", "1001")
+				s := h.listen("1001", "1002")
+				if role != wire.Monitor {
+					s = h.role(s, role)
+				}
+				switch who {
+				case "user":
+					h.hangup(c.A)
+					h.ended(s.ID, fault.UserGone)
+					h.gone(c.B)
+				case "supervisor":
+					h.hangup(s.Channel)
+					h.ended(s.ID, 0)
+					if role == wire.TakeOver {
+						h.gone(c.A)
+					} else {
+						h.bridged(c)
+					}
+				case "pupil":
+					h.allow(s, role, wire.TakeOver)
+					h.hangup(c.B)
+					if role == wire.Barge {
+						s = h.await(s.ID, func(s wire.Session) bool { return s.Role == wire.TakeOver })
+						h.hears(c.A, s.Channel)
+						h.frames(30)
+						h.hears(s.Channel, c.A)
+						break
+					}
+					h.allow(s, role)
+					h.ended(s.ID, fault.PupilGone)
+					h.gone(c.A)
+				}
+			})
+		}
+	}
+}
+
+func TestSeveralSupervisors(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	s1 := h.listen("1001", "1002")
+	s1 = h.press(s1, "4#", wire.Coach)
+	s2 := h.listen("1001", "1003")
+	h.hears(s2.Channel, c.A, c.B)
+	h.hears(c.B, c.A, s1.Channel)
+	h.hears(c.A, c.B)
+
+	_, err := h.svc.ChangeRole(t.Context(), s2.ID, wire.Coach)
+	h.want(err, fault.SpeakerBusy)
+	h.sim.Reset()
+	if err := h.sim.Press(s2.Channel, "6#"); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the refusal is spoken to him", func() bool { return len(h.sim.Played(s2.Channel)) > 1 })
+	for _, other := range []string{c.A, c.B, s1.Channel} {
+		if p := h.sim.Played(other); len(p) > 0 {
+			t.Errorf("%s heard the refusal: %v", h.sim.Number(other), p)
+		}
+	}
+
+	s1 = h.press(s1, "6#", wire.Barge)
+	h.hears(s2.Channel, c.A, c.B, s1.Channel)
+	h.allow(s1, wire.Barge)
+	h.hangup(s1.Channel)
+	h.ended(s1.ID, 0)
+	h.hears(s2.Channel, c.A, c.B)
+	s2 = h.press(s2, "4#", wire.Coach)
+	h.hears(c.B, c.A, s2.Channel)
+	h.hears(c.A, c.B)
+	if _, err := h.svc.StopSession(t.Context(), s2.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.bridged(c)
+}
+
+func TestShopConference(t *testing.T) {
+	h := build(t)
+	if _, err := h.sim.Conference(t.Context(), "sales", "1001", "1004", "1005"); err != nil {
+		t.Fatal(err)
+	}
+	legs := []string{h.sim.Leg("1001"), h.sim.Leg("1004"), h.sim.Leg("1005")}
+	h.mu.Lock()
+	h.user[legs[1]], h.user[legs[2]] = true, true
+	h.mu.Unlock()
+	h.until("the agent is in a conference", func() bool {
+		a, _ := h.svc.Agents(t.Context())
+		return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "1001@127.0.0.1" && a.State == wire.InConference })
+	})
+	h.sim.Reset()
+	s := h.listen("1001", "1002")
+	h.hears(s.Channel, legs...)
+	s = h.press(s, "4#", wire.Coach)
+	h.hears(legs[0], legs[1], legs[2], s.Channel)
+	h.hears(legs[1], legs[0], legs[2])
+	h.hears(legs[2], legs[0], legs[1])
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.hears(legs[0], legs[1], legs[2])
+	h.hears(legs[1], legs[0], legs[2])
+	for _, cmd := range h.sim.Commands() {
+		for _, l := range legs {
+			if containsAll(cmd, "uuid_", l) && !containsAll(cmd, "uuid_dump") {
+				t.Errorf("a leg of the shop's was touched: %s", cmd)
+			}
+		}
+		if containsAll(cmd, "sales lock") {
+			t.Errorf("the shop's room was locked")
+		}
+	}
+}
+
+func TestQueueCall(t *testing.T) {
+	h := build(t, func(so *switchsim.Options, _ *monitor.Config) {
+		so.Agents = []switchsim.CCAgent{{Name: "ag1", Contact: "user/1001@127.0.0.1"}}
+	})
+	c, err := h.sim.CallQueue(t.Context(), "5550100", "support@default", "ag1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	h.user[c.A] = true
+	h.mu.Unlock()
+	h.until("the agent is on the call", func() bool {
+		a, _ := h.svc.Agents(t.Context())
+		return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "ag1" && a.Call != "" && a.User == "5550100" })
+	})
+	s := h.listen("ag1", "1002")
+	agents, _ := h.svc.Agents(t.Context())
+	i := slices.IndexFunc(agents, func(a wire.Agent) bool { return a.Agent == "ag1" })
+	if a := agents[i]; a.State != wire.OnCall || len(a.Supervisors) != 1 || a.Supervisors[0].Session != s.ID {
+		t.Errorf("the agent, monitored: %+v", a)
+	}
+	s = h.press(s, "4#", wire.Coach)
+	h.hears(c.B, c.A, s.Channel)
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.bridged(c)
+}
+
+func containsAll(s string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(s, p) {
+			return false
+		}
+	}
+	return true
+}
