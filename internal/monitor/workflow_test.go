@@ -224,11 +224,11 @@ func TestShopConference(t *testing.T) {
 	h.hears(legs[1], legs[0], legs[2])
 	for _, cmd := range h.sim.Commands() {
 		for _, l := range legs {
-			if containsAll(cmd, "uuid_", l) && !containsAll(cmd, "uuid_dump") {
+			if f := strings.Fields(cmd); len(f) > 2 && f[2] == l && f[1] != "uuid_dump" {
 				t.Errorf("a leg of the shop's was touched: %s", cmd)
 			}
 		}
-		if containsAll(cmd, "sales lock") {
+		if strings.Contains(cmd, "sales lock") {
 			t.Errorf("the shop's room was locked")
 		}
 	}
@@ -261,13 +261,4 @@ func TestQueueCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.bridged(c)
-}
-
-func containsAll(s string, parts ...string) bool {
-	for _, p := range parts {
-		if !strings.Contains(s, p) {
-			return false
-		}
-	}
-	return true
 }
