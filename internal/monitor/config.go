@@ -94,8 +94,9 @@ func validNumber(s string) bool {
 // never tells whether nobody may listen to an agent.
 func (c *Config) never(agent, extension string) (string, bool) {
 	user, _, _ := strings.Cut(extension, "@")
+	short, _, _ := strings.Cut(agent, "@")
 	for _, p := range c.NeverMonitor {
-		for _, name := range []string{agent, extension, user} {
+		for _, name := range []string{agent, short, extension, user} {
 			if ok, err := path.Match(p, name); err == nil && ok && name != "" {
 				return p, true
 			}

@@ -158,9 +158,11 @@ func decideShop(v callView, live, joined int, taking bool) step {
 
 // decideOurs is decide for a call between two parties.
 func decideOurs(v callView, live, joined, wantIn int, voice, taking bool) step {
-	userLeft := v.user == gone || v.user == elsewhere && (v.settled || v.pupil == gone)
+	userLeft := v.user == gone || v.user == elsewhere && v.settled
 	pupilLeft := v.pupil == gone || v.pupil == elsewhere && v.settled
 	switch {
+	case v.pupil == gone && v.user == elsewhere && !v.settled:
+		return step{action: await} // he is being hung up too, or is on his way to where the agent has transferred him
 	case userLeft && pupilLeft:
 		code, reason := fault.UserGone, reasonCallOver
 		switch {

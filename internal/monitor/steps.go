@@ -93,7 +93,7 @@ func (c *call) dialTimeouts(ctx context.Context) {
 	for _, s := range c.sessions {
 		if s.dialing && !s.ended && time.Now().After(s.until) {
 			s.dialing = false
-			c.end(ctx, s, fault.PhoneNoAnswer, reasonNoAnswer)
+			c.end(ctx, s, fault.SwitchTimeout, reasonSwitch)
 		}
 	}
 }
