@@ -58,7 +58,7 @@ type call struct {
 
 	room     string // the room they are in, or are being moved to
 	shop     bool
-	sessions []*session // guarded by the node's mutex for byChannel; written by run
+	sessions []*session
 	actual   conference.Room
 	fresh    bool // actual is the room as it is
 	bonded   bool // signal_bond has been set
@@ -109,16 +109,6 @@ func (c *call) post(msg any) {
 	case c.box.wake <- struct{}{}:
 	default:
 	}
-}
-
-// byChannel returns the session of a leg. The node's mutex is held.
-func (c *call) byChannel(channel string) *session {
-	for _, s := range c.sessions {
-		if s.x.Channel == channel {
-			return s
-		}
-	}
-	return nil
 }
 
 // run sees to the call until no session is left on it and it needs nothing more.
@@ -188,9 +178,7 @@ func (c *call) await(ctx context.Context, d time.Duration, cond func() bool) boo
 func (c *call) handle(ctx context.Context, msg any) {
 	switch m := msg.(type) {
 	case newSession:
-		c.n.mu.Lock()
 		c.sessions = append(c.sessions, m.s)
-		c.n.mu.Unlock()
 		if m.s.dialing {
 			c.originate(ctx, m.s)
 		}

@@ -64,6 +64,7 @@ type node struct {
 	sessions    map[string]*session // live ones, by id
 	recent      []wire.Session      // ended ones, newest last
 	byChannel   map[string]*call    // legs that a call cares for
+	byLeg       map[string]*session // supervisors' legs
 	byRoom      map[string]*call
 	jobs        map[string]*session    // originates under way
 	dirtyAgents map[string]*wire.Agent // not stored yet; nil is a removal
@@ -92,7 +93,7 @@ func newNode(m *Monitor, nc NodeConfig) *node {
 func (n *node) reset() {
 	n.tracker = tracker.New(n.name, tracker.Options{OurRoom: func(room string) bool { return strings.HasPrefix(room, roomPrefix) }})
 	n.calls, n.byChannel, n.byRoom = map[string]*call{}, map[string]*call{}, map[string]*call{}
-	n.jobs = map[string]*session{}
+	n.jobs, n.byLeg = map[string]*session{}, map[string]*session{}
 	n.cleanUp()
 }
 
@@ -266,22 +267,20 @@ func (n *node) Resync(ctx context.Context) error {
 		return err
 	}
 	n.version, n.confDir = strings.TrimSpace(version), strings.TrimSpace(confDir)
-	n.ready, n.lostAt, n.lostWhy = true, time.Time{}, ""
 	n.cleanUp()
 	n.replace = true
-	calls := make([]*call, 0, len(n.calls))
-	for _, c := range n.calls {
-		calls = append(calls, c)
-	}
 	n.mu.Unlock()
-	n.wantWrite()
 	if err := n.askUsers(ctx); err != nil {
 		return err
 	}
 	n.adopt(ctx)
-	for _, c := range calls {
+	n.mu.Lock()
+	n.ready, n.lostAt, n.lostWhy = true, time.Time{}, ""
+	for _, c := range n.calls {
 		c.post(resynced{})
 	}
+	n.mu.Unlock()
+	n.wantWrite()
 	n.m.touch()
 	n.log.Info("the switch has been read", "version", n.version)
 	return nil
@@ -368,7 +367,7 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 			c = s.call
 		}
 	case c != nil:
-		if s = c.byChannel(channel); s != nil && e.Name == "CHANNEL_PARK" {
+		if s = n.byLeg[channel]; s != nil && e.Name == "CHANNEL_PARK" {
 			s.parked = true
 		}
 		if e.Name == "CHANNEL_HANGUP" && c.firstGone == "" && (channel == c.pupil || channel == c.user) {

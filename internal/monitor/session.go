@@ -84,7 +84,11 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 		return wire.Session{}, err
 	}
 	s := &session{x: x, dial: dialString, dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
-	if err := n.attach(s, tc); err != nil {
+	err = fault.New(fault.SwitchTimeout, "start session", "the switch cannot be reached, or another controller acts on it")
+	if n.isReady() {
+		err = n.attach(s, tc)
+	}
+	if err != nil {
 		x.Status, x.Reason, x.Code = wire.Ended, err.Error(), int(fault.Of(err))
 		_ = n.m.store.EndSession(ctx, n.fence(), x, endRecord(x, via))
 		return wire.Session{}, err
@@ -161,8 +165,8 @@ func endRecord(x wire.Session, via string) wire.AuditRecord {
 func (n *node) attach(s *session, tc tracker.Call) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.holding || !n.ready {
-		return fault.New(fault.SwitchTimeout, "start session", "the switch cannot be reached, or another controller acts on it")
+	if !n.holding {
+		return fault.New(fault.SwitchTimeout, "start session", "another controller acts on the switch")
 	}
 	c := n.calls[tc.ID]
 	if c == nil {
@@ -177,7 +181,7 @@ func (n *node) attach(s *session, tc tracker.Call) error {
 		return fault.New(fault.NotAdded, "start session", "the call is being monitored with "+c.agent+" as the agent")
 	}
 	s.call = c
-	n.sessions[s.x.ID] = s
+	n.sessions[s.x.ID], n.byLeg[s.x.Channel] = s, s
 	n.watch(c, s.x.Channel)
 	n.follower.Hasten(true)
 	c.post(newSession{s})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -324,13 +325,14 @@ func (c *call) end(ctx context.Context, s *session, code fault.Code, reason stri
 	c.n.mu.Lock()
 	delete(c.n.sessions, x.ID)
 	delete(c.n.byChannel, x.Channel)
-	c.sessions = deleteSession(c.sessions, s)
+	delete(c.n.byLeg, x.Channel)
 	c.n.recent = append(c.n.recent, x)
 	for len(c.n.recent) > 0 && (len(c.n.recent) > 10_000 || now.Sub(*c.n.recent[0].Ended) > keepEnded) {
 		c.n.recent = c.n.recent[1:]
 	}
 	lease := c.n.lease
 	c.n.mu.Unlock()
+	c.sessions = slices.DeleteFunc(slices.Clone(c.sessions), func(x *session) bool { return x == s })
 	c.n.journal.do(ctx, c.n, endRecord(x, s.via), func(ctx context.Context, rec wire.AuditRecord) error {
 		return c.n.m.store.EndSession(ctx, lease, x, rec)
 	})
@@ -343,16 +345,6 @@ func (c *call) end(ctx context.Context, s *session, code fault.Code, reason stri
 	s.answer(dismissalError(code, reason))
 	c.n.m.touch()
 	c.log.Info("session ended", "session", x.ID, "reason", reason, "code", int(code))
-}
-
-func deleteSession(in []*session, s *session) []*session {
-	var out []*session
-	for _, x := range in {
-		if x != s {
-			out = append(out, x)
-		}
-	}
-	return out
 }
 
 // leg returns what the tracker knows of a channel.
