@@ -1,15 +1,33 @@
 package main
 
 import (
-	"errors"
+	"io"
+	"log/slog"
 
 	"github.com/urfave/cli/v2"
+
+	"livemon/internal/demo"
 )
 
 func demoCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "demo",
-		Usage:  "show the whole workflow on a simulated switch",
-		Action: func(*cli.Context) error { return errors.New("the demonstration is not built yet") },
+		Name:  "demo",
+		Usage: "show the whole workflow on a simulated switch",
+		Description: `Runs a simulated switch, an embedded store and the service in this process, makes
+a call, and walks a supervisor through it. At each step it prints who hears whom,
+as the switch sees it, beside what the table says. It ends with 0 only if all
+agree.`,
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "verbose", Usage: "log what the service does, to standard error"}},
+		Action: func(c *cli.Context) error {
+			if _, err := positional(c); err != nil {
+				return err
+			}
+			w := io.Discard
+			if c.Bool("verbose") {
+				w = c.App.ErrWriter
+			}
+			log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			return demo.Run(c.Context, c.App.Writer, log)
+		},
 	}
 }
