@@ -97,9 +97,9 @@ func (c *OutboundCall) ExecuteWait(ctx context.Context, app, arg string) error {
 		case <-complete:
 			return nil
 		case <-c.life.Done():
-			return c.ended(op)
+			return c.interrupted(ctx, op)
 		case <-ctx.Done():
-			return c.failed(op, ErrTimeout, ctx.Err())
+			return c.interrupted(ctx, op)
 		case <-heartbeat.C:
 			if _, err := c.send(ctx, op, probe); err != nil {
 				return err
@@ -146,10 +146,12 @@ func (c *OutboundCall) Release(ctx context.Context) error {
 	}
 	select {
 	case <-c.life.Done():
-		return nil
 	case <-ctx.Done():
+	}
+	if c.life.Err() == nil {
 		return c.failed("release", ErrTimeout, ctx.Err())
 	}
+	return nil
 }
 
 // close ends the connection and waits for its reader.
@@ -177,35 +179,33 @@ func (c *OutboundCall) order(ctx context.Context, op string, cmd command.Command
 func (c *OutboundCall) send(ctx context.Context, op string, cmd command.Command) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.CommandTimeout)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return "", c.failed(op, ErrTimeout, err)
-	}
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return "", c.failed(op, ErrTimeout, ctx.Err())
 	case <-c.life.Done():
 	}
-	if c.life.Err() != nil {
-		return "", c.ended(op)
+	if c.life.Err() != nil || ctx.Err() != nil {
+		return "", c.interrupted(ctx, op)
 	}
 	stop := context.AfterFunc(ctx, func() { c.kill(errAbandoned) })
 	defer stop()
 	c.await(true)
-	err := c.peer.writeWithin(c.o.CommandTimeout, message(cmd))
-	if err == nil {
-		select {
-		case reply := <-c.replies:
-			return reply, nil
-		case <-c.life.Done():
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return "", c.failed(op, ErrTimeout, err)
-	}
-	if err != nil {
+	if err := c.peer.writeWithin(c.o.CommandTimeout, message(cmd)); err != nil {
 		c.kill(err)
+	}
+	select {
+	case reply := <-c.replies:
+		return reply, nil
+	case <-c.life.Done():
+	}
+	select {
+	case reply := <-c.replies: // it came, and then the end
+		return reply, nil
+	default:
+	}
+	if errors.Is(context.Cause(c.life), errAbandoned) {
+		return "", c.failed(op, ErrTimeout, ctx.Err())
 	}
 	return "", c.ended(op)
 }
@@ -265,6 +265,15 @@ func (c *OutboundCall) complete(id string) {
 		close(complete)
 		delete(c.waiting, id)
 	}
+}
+
+// interrupted is the error of a wait that the connection's end or ctx's cut short.
+// A handler's context ends with the connection, so that goes first.
+func (c *OutboundCall) interrupted(ctx context.Context, op string) error {
+	if c.life.Err() != nil {
+		return c.ended(op)
+	}
+	return c.failed(op, ErrTimeout, ctx.Err())
 }
 
 // ended is the error of a command when the connection has ended, or the server.

@@ -165,10 +165,6 @@ func (c *Client) send(ctx context.Context, op string, cmd command.Command) (stri
 	if c.life.Err() != nil {
 		return "", c.failed(op, ErrClosed, nil)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
-
 	if err := c.ready(ctx); err != nil {
 		if c.life.Err() != nil {
 			return "", c.failed(op, ErrClosed, nil)
@@ -199,6 +195,7 @@ func (c *Client) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.DialTimeout)
 	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
 	p, err := connect(ctx, c.o)
 	c.refusal = nil
 	if err != nil {
@@ -207,7 +204,7 @@ func (c *Client) ready(ctx context.Context) error {
 		}
 		return err
 	}
-	c.link = newLink(p)
+	c.link = newLink(c.life, p)
 	return nil
 }
 

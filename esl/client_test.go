@@ -353,6 +353,7 @@ func TestDialFailures(t *testing.T) {
 		{"not asking for a password", func(l *line) { l.reply("+OK") }, false, []error{esl.ErrProtocol}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t)
 			o := f.options()
 			if test.quick {

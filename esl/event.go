@@ -108,6 +108,9 @@ func (p *parser) parse(plain []byte) (*Event, error) {
 		if len(line) == 0 {
 			break
 		}
+		if !p.set.mayHold(line) {
+			continue
+		}
 		name, value, ok := cutHeader(line)
 		if !ok {
 			continue
@@ -120,7 +123,7 @@ func (p *parser) parse(plain []byte) (*Event, error) {
 				p.text = appendDecoded(p.text, value)
 			}
 			p.spans[i] = span{from, len(p.text)}
-		case i < 0 && foldedEqual(name, "Content-Length"):
+		case i < 0 && foldedEqual(name, contentLength):
 			if n, err := strconv.ParseUint(string(value), 10, 31); err == nil {
 				length = int(n)
 			}
@@ -154,6 +157,8 @@ func (p *parser) parse(plain []byte) (*Event, error) {
 	}
 	return e, nil
 }
+
+const contentLength = "Content-Length"
 
 // undefined is what the switch writes for an empty value.
 const undefined = "_undef_"

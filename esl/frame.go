@@ -50,13 +50,29 @@ func (f *frame) text() string {
 // for concurrent use.
 type frameReader struct {
 	br     *bufio.Reader
+	src    *source
 	body   []byte                   // for bodies too long for br's buffer
 	unread int                      // bytes of the last body that still lie in br's buffer
 	header func(name, value []byte) // called for each header line, if set
 }
 
+// source is where a frameReader's bytes come from.
+type source struct {
+	io.Reader
+	idle func() // called before a read that may block, if set
+}
+
+// Read calls idle, then reads.
+func (s *source) Read(p []byte) (int, error) {
+	if s.idle != nil {
+		s.idle()
+	}
+	return s.Reader.Read(p)
+}
+
 func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{br: bufio.NewReaderSize(r, maxHeaderLine)}
+	src := &source{Reader: r}
+	return &frameReader{src: src, br: bufio.NewReaderSize(src, maxHeaderLine)}
 }
 
 // errMalformed is ErrProtocol with what was wrong.
@@ -116,7 +132,7 @@ func (r *frameReader) head() (f frame, length int, err error) {
 		switch {
 		case foldedEqual(name, "Content-Type"):
 			f.kind, typed = kindOf(value), true
-		case foldedEqual(name, "Content-Length"):
+		case foldedEqual(name, contentLength):
 			n, err := strconv.ParseUint(string(value), 10, 31)
 			if err != nil || n > maxBody || (length >= 0 && int(n) != length) {
 				return f, 0, errMalformed("Content-Length %.40q", value)

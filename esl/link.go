@@ -2,7 +2,6 @@ package esl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,50 +15,43 @@ import (
 // link is an eslgo connection over a net.Conn of ours. One command at a time: the
 // Client sees to that. A link on which a command was not answered is dead.
 type link struct {
-	conn *eslgo.Conn
-	tap  *tap
+	conn   *eslgo.Conn
+	tap    *tap
+	forget func() bool // takes back that the link dies with its Client
 }
 
-// newLink takes over an authenticated peer.
-func newLink(p *peer) *link {
+// newLink takes over an authenticated peer. The link dies with life.
+func newLink(life context.Context, p *peer) *link {
 	t := &tap{Conn: p.conn, frames: p.frames}
 	t.alive, t.end = context.WithCancelCause(context.Background())
-	return &link{tap: t, conn: newConnection(t, false, eslgo.Options{Context: context.Background(), Logger: eslgo.NilLogger{}})}
+	l := &link{tap: t, conn: newConnection(t, false, eslgo.Options{Context: context.Background(), Logger: eslgo.NilLogger{}})}
+	l.forget = context.AfterFunc(life, func() { t.kill(net.ErrClosed) })
+	return l
 }
-
-// errAbandoned ends a link whose command was given up.
-var errAbandoned = errors.New("an earlier command was not answered")
 
 // dead tells whether the link can carry no more commands.
 func (l *link) dead() bool { return l.tap.alive.Err() != nil }
 
 // send sends one command and returns its reply: Reply-Text, or an api command's
-// output. It ends with ctx, after the timeout, or when the peer dies, whichever
-// is first; in all three cases the link is dead.
+// output. It ends with ctx, after the timeout, or when the link dies, whichever
+// is first. The first two kill the link: it is dead after every error, and the
+// error says of what.
 func (l *link) send(ctx context.Context, timeout time.Duration, cmd command.Command) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	defer context.AfterFunc(l.tap.alive, cancel)()
-	// eslgo waits on in a blocked write though its context is cancelled.
-	defer context.AfterFunc(ctx, func() { l.tap.kill(errAbandoned) })()
+	defer context.AfterFunc(ctx, func() { l.tap.kill(ctx.Err()) })()
+	expiry := time.AfterFunc(timeout, func() { l.tap.kill(context.DeadlineExceeded) })
+	defer expiry.Stop()
 
-	reply, err := l.conn.SendCommand(ctx, cmd)
+	reply, err := l.conn.SendCommand(l.tap.alive, cmd)
 	if err == nil {
 		return string(reply.Body), nil
 	}
-	died := context.Cause(l.tap.alive)
-	if died == nil || errors.Is(died, errAbandoned) {
-		if ended := ctx.Err(); ended != nil {
-			err = ended
-		}
-		l.tap.kill(errAbandoned)
-		return "", err
-	}
-	return "", died
+	l.tap.kill(err)
+	return "", context.Cause(l.tap.alive)
 }
 
 // close ends the link. No command may be pending.
 func (l *link) close() {
+	l.forget()
 	l.tap.kill(net.ErrClosed)
 	l.conn.Close()
 }

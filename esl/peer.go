@@ -138,6 +138,9 @@ func kindOr(err, otherwise error) error {
 	return otherwise
 }
 
+// errAbandoned is why a connection was closed on which a command was given up.
+var errAbandoned = errors.New("an earlier command was not answered")
+
 // errGoodbye is the switch ending the connection in due form.
 var errGoodbye = errors.New("the switch said goodbye")
 

@@ -23,7 +23,9 @@ func newQueue(limit int) *queue {
 	return &queue{limit: limit, ready: make(chan struct{}, 1)}
 }
 
-// put appends an event and tells whether there was room for it.
+// put appends an event and tells whether there was room for it. Whoever puts must
+// wake the consumer before it waits for more to put: once for as many events as
+// have come together, for each wake-up costs more than the event.
 func (q *queue) put(e *Event) bool {
 	q.mu.Lock()
 	if q.err != nil || q.length >= q.limit || q.bytes+e.size > queueBytes {
@@ -37,7 +39,6 @@ func (q *queue) put(e *Event) bool {
 	q.length++
 	q.bytes += e.size
 	q.mu.Unlock()
-	q.wake()
 	return true
 }
 

@@ -67,6 +67,7 @@ func DialStream(ctx context.Context, o Options, sub Subscription) (*Stream, erro
 		peer: p, o: o, queue: newQueue(o.QueueLimit),
 		changed: make(chan struct{}, 1), over: make(chan struct{}),
 	}
+	p.frames.src.idle = s.queue.wake
 	s.running.Go(func() { s.read(newParser(sub.Headers)) })
 	s.running.Go(s.keep)
 	return s, nil
