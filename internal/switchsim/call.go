@@ -155,9 +155,9 @@ func (s *Switch) dial(by *channel, dialString string, extra []header, timeout ti
 func (s *Switch) prepareOutbound(ch, by *channel, to target, vars []header) {
 	p := &ch.p
 	p.dest, p.calleeName, p.calleeNum = to.number, "Outbound Call", to.number
-	p.cidNum = "0000000000"
+	p.cidNum, p.dialplan = "0000000000", ""
 	if by != nil {
-		p.username, p.ani = by.p.username, by.p.ani
+		p.username, p.ani, p.dialplan = by.p.username, by.p.ani, "XML"
 		p.cidName, p.cidNum, p.origName, p.origNum = by.p.cidName, by.p.cidNum, by.p.cidName, by.p.cidNum
 		ch.other = &other{kind: "originator", direction: by.direction, uuid: by.uuid, name: by.name, p: by.p}
 		for _, v := range []header{{"originator", by.uuid}, {"signal_bond", by.uuid}, {"originating_leg_uuid", by.uuid}} {

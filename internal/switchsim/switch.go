@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,8 +15,11 @@ import (
 // version is what the switch claims to be: the release whose behaviour it has.
 const version = "1.10.12"
 
-// maxCommands is how many received commands are kept for Commands.
-const maxCommands = 10_000
+// Of how many received commands how much is kept for Commands.
+const (
+	maxCommands    = 10_000
+	maxCommandText = 4_096
+)
 
 // Switch is a running simulated switch. All its methods may be called from any goroutine.
 type Switch struct {
@@ -181,7 +185,8 @@ func (s *Switch) DropConnections() {
 	}
 }
 
-// Commands lists the commands received after auth, oldest first; the last 10,000.
+// Commands lists the commands received after auth, oldest first: of the last
+// 10,000 the first 4 kB each.
 func (s *Switch) Commands() []string {
 	s.lock()
 	defer s.unlock()
@@ -189,6 +194,7 @@ func (s *Switch) Commands() []string {
 }
 
 func (s *Switch) record(text string) {
+	text = strings.Clone(text[:min(len(text), maxCommandText)])
 	if len(s.commands) >= maxCommands {
 		s.commands = append(s.commands[:0:0], s.commands[maxCommands/10:]...)
 	}
