@@ -14,10 +14,11 @@ const completionArg = "--generate-bash-completion"
 // positional for one too. Each flag goes to the innermost command of the path
 // that has it, so that global flags may stand anywhere as well. What follows
 // "--" is positional. No argument is lost, made up or changed, but for the "--"
-// in front of the positional ones.
-func reorder(app *cli.App, args []string) []string {
+// in front of the positional ones. A flag that lacks its value is an error: it
+// would take the "--".
+func reorder(app *cli.App, args []string) ([]string, error) {
 	if len(args) == 0 || args[len(args)-1] == completionArg {
-		return args
+		return args, nil
 	}
 	app.Setup() // adds the help command
 	path := []level{{flags: app.Flags, commands: app.Commands}}
@@ -32,7 +33,10 @@ func reorder(app *cli.App, args []string) []string {
 			i = len(args)
 		case len(arg) > 1 && arg[0] == '-':
 			f := flagArg{name: flagName(arg), level: len(path) - 1, args: args[i : i+1]}
-			if !strings.Contains(arg, "=") && i+1 < len(args) && takesValue(path, f.name) {
+			if !strings.Contains(arg, "=") && takesValue(path, f.name) {
+				if i+1 == len(args) {
+					return nil, usageErrorf("flag needs an argument: %s", arg)
+				}
 				f.args = args[i : i+2]
 				i++
 			}
@@ -59,7 +63,7 @@ func reorder(app *cli.App, args []string) []string {
 	if len(positional) > 0 {
 		out = append(append(out, "--"), positional...)
 	}
-	return out
+	return out, nil
 }
 
 type level struct {
@@ -74,10 +78,10 @@ type flagArg struct {
 	args  []string
 }
 
-// home is the level of the command that knows the flag: the one where it stood,
-// else the innermost. One that nobody knows stays for the library to refuse.
+// home is the level of the command that knows the flag: the one where it stood
+// (every command knows --help), else the innermost. One that nobody knows stays for the library to refuse.
 func (f flagArg) home(path []level) int {
-	if has(path[f.level].flags, f.name) {
+	if has(path[f.level].flags, f.name) || has([]cli.Flag{cli.HelpFlag}, f.name) {
 		return f.level
 	}
 	for n := len(path) - 1; n >= 0; n-- {

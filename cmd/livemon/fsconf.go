@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -181,16 +183,40 @@ func checkFSConf(c *cli.Context) error {
 func checkNode(c *cli.Context, cfg config.Config, n config.Node) ([]wire.Finding, error) {
 	client := esl.NewClient(esl.Options{Addr: n.Addr, Password: n.Password, Logger: newLogger(config.Config{LogLevel: "error"}, c.App.ErrWriter)})
 	defer func() { _ = client.Close() }()
-	found, err := fsconf.Check(c.Context, client, cfg.Settings())
+	found, err := fsconf.Check(c.Context, oneSwitch{client}, cfg.Settings())
 	if c.Context.Err() != nil {
 		return nil, c.Context.Err()
 	}
 	if err != nil {
-		found = append(found, wire.Finding{Check: "event socket", Detail: err.Error(),
-			Do: "Check that the switch runs, that its event socket listens at " + n.Addr + ", lets this machine in, and takes the password that was given."})
+		found = append(found, wire.Finding{Check: "event socket", Detail: err.Error(), Do: "Check that the switch runs, that its event socket listens at " + n.Addr + ", lets this machine in, and takes the password that was given."})
 	}
 	for i := range found {
 		found[i].Node = n.Name
 	}
 	return found, nil
 }
+
+// oneSwitch is the connection as fsconf.Check wants it.
+type oneSwitch struct{ client *esl.Client }
+
+// API keeps what the switch says to a login apart from what it says to a
+// command: fsconf takes an error that holds -ERR for the latter.
+func (s oneSwitch) API(ctx context.Context, line string) (string, error) {
+	reply, err := s.client.API(ctx, line)
+	var e *esl.Error
+	if errors.As(err, &e) && !errors.Is(err, esl.ErrReply) {
+		return "", connectionError{e}
+	}
+	return reply, err
+}
+
+type connectionError struct{ err *esl.Error }
+
+func (e connectionError) Error() string {
+	if e.err.Err != nil {
+		return e.err.Kind.Error() + ": " + e.err.Err.Error()
+	}
+	return e.err.Kind.Error()
+}
+
+func (e connectionError) Unwrap() error { return e.err }

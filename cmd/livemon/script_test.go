@@ -1,0 +1,138 @@
+//go:build scripts
+
+// These tests need golang.org/x/tools, by way of testscript, among the module's
+// requirements: go test -tags scripts ./cmd/livemon
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"livemon/internal/api"
+	"livemon/internal/api/apitest"
+	"livemon/internal/fault"
+	"livemon/internal/switchsim"
+	"livemon/internal/wire"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"livemon": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop)
+		os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	}})
+}
+
+type fakeKey struct{}
+
+// TestScripts runs the command line as its users do, against a service that
+// does as it is told behind the real HTTP API. Scripts have these commands:
+//
+//	fake-serve             start the service; LIVEMON_API and LIVEMON_TOKEN lead to it
+//	fake-fail CODE         every call fails with the code ("0": none; "unknown": an error without one)
+//	fake-agent NAME        there is this agent only, and he is on a call
+//	fake-find CHECK DO     doctor finds something that is not as it must be
+//	await-call TEXT        wait until the service has been asked for it
+//	called TEXT            the service has been asked for it; with ! it has not
+//	fake-switch            start a simulated switch; FS is its address
+//	status N COMMAND...    run a command, whose exit status must be N
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[fakeKey{}] = apitest.New()
+			env.Setenv("LIVEMON_TOKEN_FILE", env.WorkDir+"/none") // not that of a service on this machine
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fake-serve": func(ts *testscript.TestScript, _ bool, _ []string) {
+				srv := httptest.NewServer(api.NewServer(fakeOf(ts), api.ServerOptions{Token: testToken}))
+				ts.Defer(srv.Close)
+				ts.Setenv("LIVEMON_API", srv.URL)
+				ts.Setenv("LIVEMON_TOKEN", testToken)
+			},
+			"fake-fail": func(ts *testscript.TestScript, _ bool, args []string) {
+				var code fault.Code
+				if args[0] != "unknown" {
+					_, err := fmt.Sscan(args[0], &code)
+					ts.Check(err)
+				}
+				fakeOf(ts).FailWith(func(string) error {
+					switch {
+					case args[0] == "unknown":
+						return errors.New("secret hunter2")
+					case code == 0:
+						return nil
+					}
+					return fault.New(code, "op", "detail\x1b[31m")
+				})
+			},
+			"fake-agent": func(ts *testscript.TestScript, _ bool, args []string) {
+				name := strings.NewReplacer("ESC", "\x1b", "CSI", "\u009b", "NL", "\n").Replace(args[0])
+				fakeOf(ts).SetAgents([]wire.Agent{{Agent: name, State: wire.OnCall, Since: apitest.Start, Node: "pbx", Call: "c1", User: "+1"}})
+			},
+			"fake-find": func(ts *testscript.TestScript, _ bool, args []string) {
+				fakeOf(ts).SetFindings([]wire.Finding{{Node: "pbx", Check: args[0], Detail: "not there", Do: args[1]}})
+			},
+			"await-call": func(ts *testscript.TestScript, _ bool, args []string) {
+				await(ts, func() bool { return slices.Contains(fakeOf(ts).Calls(), args[0]) }, args[0])
+			},
+			"called": func(ts *testscript.TestScript, neg bool, args []string) {
+				if calls := fakeOf(ts).Calls(); slices.Contains(calls, args[0]) == neg {
+					ts.Fatalf("the calls were %q", calls)
+				}
+			},
+			"fake-switch": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ctx, cancel := context.WithCancel(context.Background())
+				sim, err := switchsim.Start(ctx, switchsim.Options{})
+				ts.Check(err)
+				ts.Defer(func() { _ = sim.Close(); cancel() })
+				ts.Setenv("FS", sim.Addr())
+			},
+			"status": func(ts *testscript.TestScript, _ bool, args []string) {
+				err := ts.Exec(args[1], args[2:]...)
+				got := "0"
+				var exit interface{ ExitCode() int }
+				if errors.As(err, &exit) {
+					got = fmt.Sprint(exit.ExitCode())
+				} else if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if got != args[0] {
+					ts.Fatalf("%v: exit status %s, want %s", args[1:], got, args[0])
+				}
+			},
+		},
+	})
+}
+
+func fakeOf(ts *testscript.TestScript) *apitest.Fake {
+	return ts.Value(fakeKey{}).(*apitest.Fake)
+}
+
+func await(ts *testscript.TestScript, cond func() bool, what string) {
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("%s did not happen: %q", what, fakeOf(ts).Calls())
+		}
+	}
+}
