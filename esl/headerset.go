@@ -19,13 +19,13 @@ var alwaysKept = []string{
 // it quickly: most of an event's headers are not. It is read-only once made.
 type headerSet struct {
 	names []string
-	byLen [64][]int   // places of the names of each length; the longer ones share the last
-	first [256]uint32 // by the first byte of a line: which bytes at sampleAt, in their low five bits, a name of the set may have
-}
+	byLen [64][]int // places of the names of each length; the longer ones share the last
 
-// sampleAt is where a line is sampled beside its first byte: behind "variable_",
-// which most names begin with.
-const sampleAt = 9
+	// glance has a bit for each combination of three sampled bytes, of each the
+	// low five bits, which a letter's cases share: at the beginning, at 3, which
+	// tells "Caller-" from "Channel-", and at 9, just behind "variable_".
+	glance [1 << 10]uint32
+}
 
 // newHeaderSet returns the set of the names, each once, after those that are
 // always kept.
@@ -48,21 +48,21 @@ func newHeaderSet(names []string) *headerSet {
 
 // sample makes a line that begins with the name pass mayHold.
 func (s *headerSet) sample(name string) {
-	bits := ^uint32(0) // a name shorter than the sample leaves it to its value
-	if len(name) > sampleAt {
-		bits = 1 << (name[sampleAt] & 31)
-	}
-	if len(name) > 0 {
-		s.first[name[0]] |= bits
-		s.first[lower(name[0])] |= bits
-		s.first[upper(name[0])] |= bits
+	line := name + ":"
+	for value := range 1 << 10 { // where a short name leaves samples to the value
+		sampled := [10]byte{3: byte(value >> 5), 9: byte(value)}
+		copy(sampled[:], line)
+		s.glance[slotOf(sampled[:])] |= 1 << (sampled[9] & 31)
 	}
 }
+
+// slotOf is where in glance a line's first two samples lead.
+func slotOf(line []byte) int { return int(line[0]&31)<<5 | int(line[3]&31) }
 
 // mayHold tells at a glance that a line holds neither a header of the set nor
 // Content-Length, or that it must be looked at.
 func (s *headerSet) mayHold(line []byte) bool {
-	return len(line) <= sampleAt || s.first[line[0]]&(1<<(line[sampleAt]&31)) != 0
+	return len(line) < 10 || s.glance[slotOf(line)]&(1<<(line[9]&31)) != 0
 }
 
 func (s *headerSet) slot(length int) int { return min(length, len(s.byLen)-1) }
@@ -88,13 +88,6 @@ func foldedEqual(a []byte, b string) bool {
 		}
 	}
 	return true
-}
-
-func upper(c byte) byte {
-	if 'a' <= c && c <= 'z' {
-		return c - ('a' - 'A')
-	}
-	return c
 }
 
 func lower(c byte) byte {
