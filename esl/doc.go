@@ -14,7 +14,9 @@
 //   - Nothing with a line break or NUL reaches the wire ([CheckLine]).
 //   - A [Stream] delivers events in wire order, and never leaves one out
 //     silently: when the consumer is too slow the stream ends with [ErrGap].
-//   - A peer that has died silently is noticed, whether commands are sent or not.
+//   - A peer that has died silently is noticed, whether commands are sent or not:
+//     by [Client.Run], by every Stream, and by OutboundCall.ExecuteWait.
 //   - Memory is bounded, whatever the peer sends.
-//   - Every goroutine has ended when the function that owns it has returned.
+//   - Every goroutine of this package has ended when Close, Run or ServeOutbound,
+//     whichever started it, has returned; eslgo's two end with their socket.
 package esl

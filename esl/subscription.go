@@ -25,10 +25,11 @@ const custom = "CUSTOM"
 func (s Subscription) command() (command.Command, error) {
 	var plain, subclasses []string
 	for _, event := range s.Events {
+		if err := CheckLine(event); err != nil {
+			return nil, err
+		}
 		words := strings.Fields(event)
 		switch {
-		case CheckLine(event) != nil:
-			return nil, CheckLine(event)
 		case len(words) == 2 && words[0] == custom:
 			subclasses = append(subclasses, words[1])
 		case len(words) == 1 && words[0] != custom:
