@@ -125,7 +125,9 @@ func (s *Switch) apiSetGlobal(arg string) string {
 		return "-USAGE: <var>=<value> [=<value2>]\n"
 	}
 	s.globals = slices.DeleteFunc(s.globals, func(v header) bool { return v.name == name })
-	s.globals = append(s.globals, header{name, value})
+	if len(s.globals) < maxVariables {
+		s.globals = append(s.globals, header{name, value})
+	}
 	return "+OK"
 }
 

@@ -15,7 +15,7 @@ import (
 // Bounds on what a connection may hold or send.
 const (
 	maxQueuedEvents = 100_000 // as in mod_event_socket: beyond this, events are lost
-	maxQueuedBytes  = 128 << 20
+	maxQueuedBytes  = 64 << 20
 	maxLostEvents   = 500     // then the connection is cut
 	maxCommand      = 1 << 20 // of one command's header lines
 	maxBody         = 10 << 20

@@ -146,18 +146,23 @@ func TestHangupDoesNotLeak(t *testing.T) {
 
 func TestARelationClearedTooSoonAfterMuteLeaks(t *testing.T) {
 	l := newLab(t)
-	l.coach()
-	l.s.Reset()
-	l.write(sprintf("api conference lm mute %d quiet\n\napi conference lm relate %d %d clear\n\n", l.me, l.me, l.user))
-	l.answer()
-	l.answer()
-	pass(t, l.s, 6)
-	if frames(l.s, "1000", "1002") == 0 && !t.Failed() {
-		t.Error("nothing leaked")
+	// Where the machine is so late that 60 ms pass between two commands sent
+	// together, there is no leak: then once more.
+	for range 50 {
+		l.coach()
+		l.s.Reset()
+		l.write(sprintf("api conference lm mute %d quiet\n\napi conference lm relate %d %d clear\n\n", l.me, l.me, l.user))
+		l.answer()
+		l.answer()
+		pass(t, l.s, 6)
+		if got := hears(l.s, "1000"); got != "1001" {
+			t.Fatalf("the user still hears %q", got)
+		}
+		if frames(l.s, "1000", "1002") > 0 {
+			return
+		}
 	}
-	if got := hears(l.s, "1000"); got != "1001" {
-		t.Errorf("the user still hears %q", got)
-	}
+	t.Error("nothing leaked")
 }
 
 // TestAJoinerHearsACoach: relations are open by default.

@@ -117,7 +117,7 @@ func TestManyCalls(t *testing.T) {
 // TestASlowReaderIsCut: it does not hold up the switch, nor others.
 func TestASlowReaderIsCut(t *testing.T) {
 	s := start(t, switchsim.Options{})
-	const events = 5_000 // of 40 kB each: more than is kept for a connection
+	const events = 3_000 // of 40 kB each: more than is kept for a connection
 	slow := connect(t, s, "CUSTOM my::own")
 	c := connect(t, s)
 	big := make([]byte, 40_000)
