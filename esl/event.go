@@ -2,6 +2,7 @@ package esl
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -14,10 +15,16 @@ type Event struct {
 	Time     time.Time // Event-Date-Timestamp: the switch's clock, in microseconds; zero if there was none
 	Body     string    // the event's own body, as it stands on the wire
 
-	set    *headerSet
-	values []string // by the header's place in set
-	size   int      // bytes of memory, roughly
+	set   *headerSet
+	text  string // the values and the body, one after the other
+	spans []span // where in text each header's value lies, by its place in set
+	size  int    // bytes of memory, roughly
 }
+
+// span is a part of a text.
+type span struct{ from, to uint32 }
+
+func (s span) of(text string) string { return text[s.from:s.to] }
 
 // Get returns a header's value, URL-decoded, or "" where the event has none, has
 // an empty one, or the header was not asked for. Names are compared without
@@ -27,7 +34,7 @@ func (e *Event) Get(header string) string {
 		return ""
 	}
 	if i := e.set.find([]byte(header)); i >= 0 {
-		return e.values[i]
+		return e.spans[i].of(e.text)
 	}
 	return ""
 }
@@ -39,21 +46,11 @@ func NewEvent(headers map[string]string, body string) *Event {
 	for name := range headers {
 		names = append(names, name)
 	}
-	set := newHeaderSet(names)
-	e := &Event{Body: body, set: set, values: make([]string, len(set.names))}
+	p := newParser(names)
 	for name, value := range headers {
-		e.values[set.find([]byte(name))] = value
+		p.keep(p.set.find([]byte(name)), append(p.text, value...))
 	}
-	e.fill()
-	return e
-}
-
-// fill derives the fields from the values.
-func (e *Event) fill() {
-	e.Name, e.Subclass = e.values[atName], e.values[atSubclass]
-	if µs, err := strconv.ParseInt(e.values[atTimestamp], 10, 64); err == nil && µs > 0 {
-		e.Time = time.UnixMicro(µs)
-	}
+	return p.event([]byte(body))
 }
 
 // ParseEvent parses the body of one text/event-plain message and keeps the named
@@ -75,11 +72,9 @@ func ParseEvent(plain []byte, headers []string) (*Event, error) {
 // what it returns shares nothing with them.
 type parser struct {
 	set   *headerSet
-	text  []byte // the values kept of one event, decoded, one after the other
-	spans []span // where each header's value lies in text
+	text  []byte // the values kept of one event, decoded, one after the other, and its body
+	spans []span // where in text each header's value lies
 }
-
-type span struct{ from, to int }
 
 func newParser(headers []string) *parser {
 	set := newHeaderSet(headers)
@@ -89,7 +84,7 @@ func newParser(headers []string) *parser {
 // eventOverhead is what an event takes beside its text and values, in bytes.
 const eventOverhead = 160
 
-// parse makes three allocations: the event, its values, and their text.
+// parse makes three allocations: the event, its text, and where in it what lies.
 func (p *parser) parse(plain []byte) (*Event, error) {
 	p.text = p.text[:0]
 	clear(p.spans)
@@ -117,12 +112,8 @@ func (p *parser) parse(plain []byte) (*Event, error) {
 		}
 		i := p.set.find(name)
 		switch {
-		case i >= 0 && p.spans[i] == span{}:
-			from := len(p.text)
-			if string(value) != undefined {
-				p.text = appendDecoded(p.text, value)
-			}
-			p.spans[i] = span{from, len(p.text)}
+		case i >= 0 && p.spans[i] == span{} && string(value) != undefined:
+			p.keep(i, appendDecoded(p.text, value))
 		case i < 0 && foldedEqual(name, contentLength):
 			if n, err := strconv.ParseUint(string(value), 10, 31); err == nil {
 				length = int(n)
@@ -135,20 +126,7 @@ func (p *parser) parse(plain []byte) (*Event, error) {
 	case length >= 0:
 		body = body[:length]
 	}
-	bodyAt := len(p.text)
-	p.text = append(p.text, body...)
-
-	text := string(p.text)
-	e := &Event{
-		Body:   text[bodyAt:],
-		set:    p.set,
-		values: make([]string, len(p.spans)),
-		size:   eventOverhead + len(text) + 16*len(p.spans),
-	}
-	for i, s := range p.spans {
-		e.values[i] = text[s.from:s.to]
-	}
-	e.fill()
+	e := p.event(body)
 	if cap(p.text) > keptBody {
 		p.text = nil
 	}
@@ -156,6 +134,33 @@ func (p *parser) parse(plain []byte) (*Event, error) {
 		return nil, errMalformed("an event without Event-Name")
 	}
 	return e, nil
+}
+
+// keep notes that what text has more than p.text is the value at place i.
+func (p *parser) keep(i int, text []byte) {
+	p.spans[i] = span{uint32(len(p.text)), uint32(len(text))}
+	p.text = text
+}
+
+// event makes an event of the values kept and a body.
+func (p *parser) event(body []byte) *Event {
+	bodyAt := len(p.text)
+	p.text = append(p.text, body...)
+	text := string(p.text)
+	e := &Event{
+		Name:     p.spans[atName].of(text),
+		Subclass: p.spans[atSubclass].of(text),
+		Body:     text[bodyAt:],
+
+		set:   p.set,
+		text:  text,
+		spans: slices.Clone(p.spans),
+		size:  eventOverhead + len(text) + 8*len(p.spans),
+	}
+	if µs, err := strconv.ParseInt(p.spans[atTimestamp].of(text), 10, 64); err == nil && µs > 0 {
+		e.Time = time.UnixMicro(µs)
+	}
+	return e
 }
 
 const contentLength = "Content-Length"
