@@ -50,7 +50,7 @@ func (n *node) adopt(ctx context.Context) {
 		now := time.Now().UTC()
 		x.Status, x.Ended, x.Reason = wire.Ended, &now, reasonRestarted
 		lease := n.fence()
-		n.journal.do(ctx, n, endRecord(x, "controller"), func(ctx context.Context, rec wire.AuditRecord) error {
+		n.journal.add(endRecord(x, "controller"), func(ctx context.Context, rec wire.AuditRecord) error {
 			return n.m.store.EndSession(ctx, lease, x, rec)
 		})
 	}
@@ -80,7 +80,7 @@ func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
 // readopt puts a session back on its call.
 func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, stored bool) {
 	tc := n.callParties(x, leg)
-	s := &session{x: x, parked: leg.Answered, recorded: stored && x.Status == wire.Listening}
+	s := &session{x: x, parked: leg.Answered, adopted: true, recorded: stored && x.Status == wire.Listening}
 	if !stored {
 		n.mu.Lock()
 		_, pupil := n.tracker.Leg(tc.Pupil)

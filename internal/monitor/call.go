@@ -209,12 +209,36 @@ func (c *call) handle(ctx context.Context, msg any) {
 	case keyPressed:
 		c.key(ctx, m.s, m.data)
 	case originated:
-		c.answered(ctx, m.s, m.reply)
-	case roomChanged, resynced:
+		c.answered(m.s, m.reply)
+	case roomChanged:
 		c.fresh = false
+	case resynced:
+		c.fresh = false
+		c.seeLegs()
 	case switchDead:
 		for _, s := range c.sessions {
-			c.end(ctx, s, fault.SwitchTimeout, "the switch died, or cannot be reached any more")
+			c.end(s, fault.SwitchTimeout, "the switch died, or cannot be reached any more")
+		}
+	}
+}
+
+// wasParked tells whether a supervisor's leg ever waited for us.
+func (c *call) wasParked(s *session) bool {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	return s.parked
+}
+
+// seeLegs puts right what events would have said of supervisors' telephones,
+// after some may have been missed.
+func (c *call) seeLegs() {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	for _, s := range c.sessions {
+		if l, alive := c.n.tracker.Leg(s.x.Channel); !alive {
+			s.dialing = false
+		} else if l.Answered {
+			s.parked = true
 		}
 	}
 }
@@ -238,7 +262,7 @@ func (c *call) view() callView {
 	}
 	for _, s := range c.sessions {
 		leg, alive := c.n.tracker.Leg(s.x.Channel)
-		if alive {
+		if s.parked {
 			s.dialing = false
 		}
 		l := legView{session: s.x.ID, desired: s.x.Desired, dialing: s.dialing, alive: alive, answered: alive && leg.Answered && s.parked,
@@ -272,7 +296,7 @@ func (c *call) reconcile(ctx context.Context) bool {
 		if ctx.Err() != nil || !c.n.isReady() {
 			return false // resynced, switchDead or the end of the node will wake us
 		}
-		c.dialTimeouts(ctx)
+		c.dialTimeouts()
 		v := c.view()
 		st := decide(v)
 		if st.action != await && st.action != nothing && st.action != plan {
@@ -281,10 +305,13 @@ func (c *call) reconcile(ctx context.Context) bool {
 		switch st.action {
 		case endLeg:
 			s := c.find(st.session)
-			if s.leaving {
-				c.end(ctx, s, s.leave.code, s.leave.reason)
-			} else {
-				c.end(ctx, s, 0, st.reason)
+			switch {
+			case s.leaving:
+				c.end(s, s.leave.code, s.leave.reason)
+			case !c.wasParked(s):
+				c.end(s, fault.PhoneNoAnswer, reasonNoAnswer)
+			default:
+				c.end(s, 0, st.reason)
 			}
 		case dismiss:
 			c.dismiss(ctx, c.find(st.session), st.code, st.reason)
@@ -293,7 +320,7 @@ func (c *call) reconcile(ctx context.Context) bool {
 		case join:
 			c.join(ctx, c.find(st.session))
 		case takenOver:
-			c.noteTakenOver(ctx, c.find(st.session))
+			c.noteTakenOver(c.find(st.session))
 		case returned:
 			if !c.giveBack(ctx) {
 				return c.failed >= maxGiveBack

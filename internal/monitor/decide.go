@@ -194,15 +194,18 @@ func decideOurs(v callView, live, joined, wantIn int, voice, taking bool) step {
 		}
 	case pupilLeft && v.user == inRoom && taking:
 		// The kick of a take-over was seen before its role was.
+	case pupilLeft && v.user == inRoom && !v.settled:
+		// The user may be on his way to where the agent has transferred him.
+		if joined == 0 {
+			return step{action: await}
+		}
+		return step{action: plan}
 	case pupilLeft:
 		if s, ok := dismissal(v, fault.PupilGone, reasonPupilGone); ok {
 			return s
 		}
 		if v.user == inRoom && joined == 0 {
-			if v.settled {
-				return step{action: hangUser}
-			}
-			return step{action: await} // he may be on his way to where the agent has transferred him
+			return step{action: hangUser}
 		}
 	}
 

@@ -69,7 +69,7 @@ func build(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) *hou
 	})
 	h.redis = miniredis.RunT(t)
 	h.cfg.Nodes = []monitor.NodeConfig{{Name: "sim", Addr: h.sim.Addr(), Password: "ClueCon"}}
-	if h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 300 * time.Millisecond, IOTimeout: 300 * time.Millisecond, OpTimeout: 500 * time.Millisecond, Logger: log}); err != nil {
+	if h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 2 * time.Second, IOTimeout: 2 * time.Second, OpTimeout: 5 * time.Second, Logger: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.store.Close() })

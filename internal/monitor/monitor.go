@@ -391,13 +391,13 @@ func (n *node) doctor(ctx context.Context) []wire.Finding {
 		f.Do = "check that FreeSWITCH runs, that mod_event_socket listens on " + d.Addr + ", the password, and its access list"
 	}
 	out := []wire.Finding{f}
-	if _, err := n.client.API(ctx, "status"); err != nil {
+	if _, err := n.sw().API(ctx, "status"); err != nil {
 		if d.Connected {
 			out = append(out, wire.Finding{Node: n.name, Check: "commands", Detail: err.Error(), Do: "see the log of 'serve'"})
 		}
 		return out
 	}
-	found, err := fsconf.Check(ctx, n.client, n.m.cfg.Settings)
+	found, err := fsconf.Check(ctx, n.sw(), n.m.cfg.Settings)
 	if err != nil {
 		out = append(out, wire.Finding{Node: n.name, Check: "configuration", Detail: err.Error(), Do: "run 'livemon fsconf check' against this switch"})
 	}

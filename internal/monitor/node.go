@@ -44,13 +44,13 @@ type node struct {
 	m       *Monitor
 	name    string
 	addr    string
-	client  *esl.Client
 	log     *slog.Logger
 	opts    esl.Options
-	journal journal
+	journal *journal
 	write   chan struct{} // the writer has something to store
 
-	mu          sync.Mutex // guards what follows, and every session.x
+	mu          sync.Mutex  // guards what follows, and every session.x
+	client      *esl.Client // a new one each time the node is taken
 	follower    *esl.Follower
 	tracker     *tracker.Tracker
 	lease       state.Lease
@@ -84,7 +84,7 @@ func newNode(m *Monitor, nc NodeConfig) *node {
 		write:    make(chan struct{}, 1),
 		sessions: map[string]*session{},
 	}
-	n.client = esl.NewClient(n.opts)
+	n.client, n.journal = esl.NewClient(n.opts), newJournal(n)
 	n.reset()
 	return n
 }
@@ -133,16 +133,18 @@ func (n *node) hold(ctx context.Context, lease state.Lease) error {
 	n.sessions = map[string]*session{}
 	n.actors, n.actorCtx = actors, actorCtx
 	follower := esl.NewFollower(n.opts, esl.Subscription{Events: subscribedEvents(), Headers: subscribedHeaders()}, n)
-	n.follower = follower
+	client := esl.NewClient(n.opts)
+	n.follower, n.client = follower, client
 	n.mu.Unlock()
 
 	g, gctx := errgroup.WithContext(hctx)
-	g.Go(func() error { return n.client.Run(gctx) })
+	g.Go(func() error { return client.Run(gctx) })
 	g.Go(func() error { return follower.Run(gctx) })
 	g.Go(func() error { return n.keepLease(gctx, lease) })
 	g.Go(func() error { return n.storeChanges(gctx) })
 	g.Go(func() error { return n.watchDeath(gctx) })
 	g.Go(func() error { return n.tick(gctx) })
+	g.Go(func() error { return n.journal.run(gctx) })
 	err := g.Wait()
 	cancel()
 	n.mu.Lock()
@@ -150,19 +152,26 @@ func (n *node) hold(ctx context.Context, lease state.Lease) error {
 	n.mu.Unlock()
 	_ = actors.Wait() // the calls' goroutines return nothing but nil
 	n.mu.Lock()
-	n.follower = nil
+	n.follower, n.client = nil, esl.NewClient(n.opts) // it dials only if somebody asks, such as doctor
 	n.mu.Unlock()
 	if ctx.Err() != nil {
 		// Let the next controller in at once.
 		rctx, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer done()
-		n.journal.flush(rctx, n)
+		_ = n.journal.drain(rctx) // logged there
 		if rerr := n.m.store.ReleaseLease(rctx, lease); rerr != nil {
 			n.log.Warn("the lease could not be given back; it expires by itself", "error", rerr)
 		}
 	}
 	n.m.touch()
 	return err
+}
+
+// sw is the connection for commands.
+func (n *node) sw() *esl.Client {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.client
 }
 
 func subscribedEvents() []string {
@@ -187,7 +196,6 @@ func (n *node) keepLease(ctx context.Context, lease state.Lease) error {
 		err := n.m.store.RenewLease(ctx, lease, n.m.cfg.LeaseTTL)
 		switch {
 		case err == nil:
-			n.journal.flush(ctx, n)
 		case errors.Is(err, state.ErrFenced):
 			// A store that lost its memory has no newer holder: begin anew with it.
 			return fmt.Errorf("the lease was lost: %w", err)
@@ -252,11 +260,11 @@ func (n *node) Resync(ctx context.Context) error {
 		n.log.Warn("the switch could not be read", "error", err)
 		return err
 	}
-	version, err := n.client.API(ctx, "version")
+	version, err := n.sw().API(ctx, "version")
 	if err != nil {
 		return err
 	}
-	confDir, err := n.client.API(ctx, "global_getvar conf_dir")
+	confDir, err := n.sw().API(ctx, "global_getvar conf_dir")
 	if err != nil {
 		return err
 	}
@@ -294,7 +302,7 @@ func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 	pause(ctx, tableLag, nil)
 	snap := tracker.Snapshot{Time: time.Now(), Vars: map[string]map[string]string{}}
 	ask := func(line string) (string, error) {
-		reply, err := n.client.API(ctx, line)
+		reply, err := n.sw().API(ctx, line)
 		var e *esl.Error
 		if errors.As(err, &e) && errors.Is(err, esl.ErrReply) {
 			return e.Reply, nil // a module that is not loaded is an answer too
@@ -338,7 +346,7 @@ func (n *node) askUsers(ctx context.Context) error {
 	n.mu.Unlock()
 	for _, p := range unknown {
 		user, domain, _ := strings.Cut(p, "@")
-		reply, err := n.client.API(ctx, "user_exists id "+user+" "+domain)
+		reply, err := n.sw().API(ctx, "user_exists id "+user+" "+domain)
 		if err != nil && !errors.Is(err, esl.ErrReply) && !errors.Is(err, esl.ErrArgument) {
 			return err
 		}

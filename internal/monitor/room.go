@@ -25,7 +25,8 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 	c.bond(ctx)
 	for round := 0; ; round++ {
 		if round == maxRounds {
-			c.roomStuck(ctx)
+			c.log.Error("the room does not follow its commands", "room", c.room)
+			c.notFollowed(ctx, "the room did not follow")
 			return false
 		}
 		if !c.fresh {
@@ -36,7 +37,7 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 			}
 			if err != nil {
 				c.log.Warn("the room could not be read", "room", c.room, "error", err)
-				c.lookAgain(time.Second)
+				c.notFollowed(ctx, "the switch did not answer")
 				return false
 			}
 			c.actual, c.fresh = r, true
@@ -48,17 +49,20 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 			continue
 		}
 		c.admit(ctx)
+		c.trustLess()
 		want := c.desired()
 		commands := conference.Plan(c.actual, want)
 		if len(commands) == 0 {
-			return c.reached(ctx)
+			return c.reached()
 		}
 		c.fresh = false
 		for _, cmd := range commands {
-			if !c.execute(ctx, cmd) {
-				if ctx.Err() != nil || !c.n.isReady() {
-					return false
-				}
+			done, err := c.execute(ctx, cmd)
+			if err != nil {
+				c.notFollowed(ctx, "the switch did not answer")
+				return false
+			}
+			if !done {
 				pause(ctx, memberLag, nil)
 				break
 			}
@@ -126,19 +130,43 @@ func (c *call) admit(ctx context.Context) {
 	}
 }
 
-// execute sends one command. False means that it did not take effect.
-func (c *call) execute(ctx context.Context, cmd conference.Command) bool {
+// trustLess lowers the role of a session that was taken over from another
+// controller to what the room shows: that one may have lowered it without having
+// been able to say so. What it had only begun to raise has to be asked for again.
+func (c *call) trustLess() {
+	for _, s := range c.sessions {
+		m, ok := c.actual.BySession(s.x.ID)
+		if !s.adopted || !ok {
+			continue
+		}
+		s.adopted = false
+		seen := seenRole(c.actual, m)
+		if seen == wire.Joining {
+			seen = wire.Monitor
+		}
+		if _, pupil := c.actual.Of(conference.Pupil); !pupil && s.x.Desired == wire.TakeOver && seen == wire.Barge {
+			continue
+		}
+		if weight(seen) < weight(s.x.Desired) {
+			c.lower(s, seen, "controller", "as the room was found")
+		}
+	}
+}
+
+// execute sends one command, and tells whether it took effect. The error is that
+// of a switch which did not answer: the command may have taken effect or not.
+func (c *call) execute(ctx context.Context, cmd conference.Command) (bool, error) {
 	switch cmd.Op {
 	case conference.Settle:
 		pause(ctx, conference.SettleTime, nil)
-		return ctx.Err() == nil
+		return true, ctx.Err()
 	case conference.Remove:
 		m, _ := c.actual.Member(cmd.Member)
 		if m.Party == conference.Supervisor {
 			for _, s := range c.sessions {
 				if s.x.ID == m.Session {
 					c.farewell(ctx, s)
-					return true
+					return true, nil
 				}
 			}
 		}
@@ -146,14 +174,17 @@ func (c *call) execute(ctx context.Context, cmd conference.Command) bool {
 	reply, err := c.api(ctx, "conference "+cmd.Line(c.room))
 	if err == nil && cmd.Done(reply) {
 		c.log.Debug("room", "command", cmd.String())
-		return true
+		return true, nil
 	}
 	c.log.Debug("room command had no effect", "command", cmd.String(), "reply", reply, "error", err)
-	return false
+	if isRefusal(err) {
+		err = nil
+	}
+	return false, err
 }
 
 // reached notes the roles that the room was seen to be in.
-func (c *call) reached(ctx context.Context) (again bool) {
+func (c *call) reached() (again bool) {
 	for _, s := range c.sessions {
 		m, ok := c.actual.BySession(s.x.ID)
 		if !ok || !s.recorded || s.leaving {
@@ -169,9 +200,10 @@ func (c *call) reached(ctx context.Context) (again bool) {
 		if s.x.Role != role || s.x.Status != wire.Listening {
 			was := s.x.Role
 			x := c.n.update(s, func(x *wire.Session) { x.Role, x.Status = role, wire.Listening })
-			if err := c.n.m.store.SetSession(ctx, c.n.fence(), x, nil); err != nil {
-				c.log.Warn("the session's progress could not be stored", "session", x.ID, "error", err)
-			}
+			lease := c.n.fence()
+			c.n.journal.add(record(x, eventProgress, ""), func(ctx context.Context, _ wire.AuditRecord) error {
+				return c.n.m.store.SetSession(ctx, lease, x, nil)
+			})
 			c.log.Info("role", "session", x.ID, "from", was, "to", role)
 			again = true
 		}
@@ -210,16 +242,20 @@ func seenRole(r conference.Room, m conference.Member) wire.Role {
 	return wire.Barge
 }
 
-// roomStuck gives up on a room that does not follow: speakers fall back to
-// listening, and whoever waits is told.
-func (c *call) roomStuck(ctx context.Context) {
-	c.log.Error("the room does not follow its commands", "room", c.room)
-	for _, s := range c.sessions {
-		if s.x.Desired.Speaks() && s.x.Role != s.x.Desired {
-			c.lower(ctx, s, wire.Monitor, "controller", "the room did not follow")
-		}
-		s.answer(fault.New(fault.SwitchTimeout, "change role", "the room did not follow its commands"))
+// notFollowed gives up for now what the room was to become: whoever was to be
+// heard by more falls back to what he is seen to be, whoever waits is told, and
+// the room is looked at again in a while.
+func (c *call) notFollowed(ctx context.Context, detail string) {
+	if ctx.Err() != nil {
+		return // it is we who leave
 	}
+	for _, s := range c.sessions {
+		s.answer(fault.New(fault.SwitchTimeout, "change role", detail))
+		if weight(s.x.Desired) > weight(s.x.Role) {
+			c.lower(s, lowest(s.x.Role), "controller", detail)
+		}
+	}
+	c.fresh = false
 	c.lookAgain(time.Second)
 }
 
@@ -236,6 +272,15 @@ func (c *call) key(ctx context.Context, s *session, data string) {
 	if err := c.changeRole(ctx, s, to, "key"); err != nil {
 		c.refuse(ctx, s, err)
 	}
+}
+
+// lowest is a role that can be desired: a session that is still joining is to
+// become a monitor.
+func lowest(r wire.Role) wire.Role {
+	if weight(r) == 0 {
+		return wire.Monitor
+	}
+	return r
 }
 
 // weight orders roles by how many hear the supervisor.
@@ -259,7 +304,7 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 		return notFound("the session %q has ended", s.x.ID)
 	case !s.x.Coaching && to != wire.Monitor:
 		err := fault.New(fault.RoleNotAllowed, "change role", "the session was started without coaching enabled")
-		c.n.refusedRole(ctx, s.x, to, via, err)
+		c.n.refusedRole(s.x, to, via, err)
 		return err
 	case !s.recorded || s.x.Status != wire.Listening:
 		return fault.New(fault.RoleNotAllowed, "change role", "the supervisor does not listen yet")
@@ -269,8 +314,11 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 		return nil
 	}
 	if weight(to) < weight(s.x.Desired) {
-		c.lower(ctx, s, to, via, "")
+		c.lower(s, to, via, "")
 		return nil
+	}
+	if err := c.n.journal.drain(ctx); err != nil {
+		return err
 	}
 	rec := record(s.x, "role", via)
 	rec.From, rec.To = s.x.Desired, to
@@ -281,9 +329,9 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 	return nil
 }
 
-// lower changes a role towards less. That works even while the store is away;
-// then it is recorded later.
-func (c *call) lower(ctx context.Context, s *session, to wire.Role, via, detail string) {
+// lower changes a role towards less: at once, and recorded afterwards, whatever
+// the store does.
+func (c *call) lower(s *session, to wire.Role, via, detail string) {
 	rec := record(s.x, "role", via)
 	rec.From, rec.To, rec.Detail = s.x.Desired, to, detail
 	for _, w := range s.waiting {
@@ -292,17 +340,17 @@ func (c *call) lower(ctx context.Context, s *session, to wire.Role, via, detail 
 	s.waiting = nil
 	c.n.update(s, func(x *wire.Session) { x.Desired = to })
 	id, lease := s.x.ID, c.n.fence()
-	c.n.journal.do(ctx, c.n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+	c.n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		_, err := c.n.m.store.ChangeRole(ctx, lease, id, to, rec)
 		return err
 	})
 }
 
 // refusedRole records a refusal.
-func (n *node) refusedRole(ctx context.Context, x wire.Session, to wire.Role, via string, cause error) {
+func (n *node) refusedRole(x wire.Session, to wire.Role, via string, cause error) {
 	rec := record(x, "refused", via)
 	rec.From, rec.To, rec.Code, rec.Detail = x.Desired, to, int(fault.Of(cause)), cause.Error()
-	n.journal.do(ctx, n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+	n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		_, err := n.m.store.AppendAudit(ctx, rec)
 		return err
 	})
@@ -328,13 +376,13 @@ func (c *call) refuse(ctx context.Context, s *session, cause error) {
 
 // noteTakenOver records that the pupil has left a supervisor who barged in alone
 // with the user: a take-over that nobody had to ask for.
-func (c *call) noteTakenOver(ctx context.Context, s *session) {
+func (c *call) noteTakenOver(s *session) {
 	rec := record(s.x, "role", "switch")
 	rec.From, rec.To, rec.Detail = s.x.Desired, wire.TakeOver, reasonPupilGone
 	c.n.update(s, func(x *wire.Session) { x.Desired = wire.TakeOver })
 	id, lease := s.x.ID, c.n.fence()
 	// Nothing becomes audible by it, so it may be recorded late.
-	c.n.journal.do(ctx, c.n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+	c.n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		_, err := c.n.m.store.ChangeRole(ctx, lease, id, wire.TakeOver, rec)
 		return err
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"livemon/fsconf"
@@ -27,6 +26,7 @@ type session struct {
 	until    time.Time // when dialing is given up
 	parked   bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
 	recorded bool      // that he listens is in the audit stream
+	adopted  bool      // taken over from another controller, and not compared with the room yet
 	leaving  bool      // has to leave, with leave
 	leave    step
 	via      string
@@ -76,7 +76,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 		err = n.reachable(ctx, a, tc, onCall)
 	}
 	if err != nil {
-		n.refused(ctx, x, via, err)
+		n.refused(x, via, err)
 		return wire.Session{}, err
 	}
 	rec := record(x, "requested", via)
@@ -90,7 +90,10 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	}
 	if err != nil {
 		x.Status, x.Reason, x.Code = wire.Ended, err.Error(), int(fault.Of(err))
-		_ = n.m.store.EndSession(ctx, n.fence(), x, endRecord(x, via))
+		lease := n.fence()
+		n.journal.add(endRecord(x, via), func(ctx context.Context, rec wire.AuditRecord) error {
+			return n.m.store.EndSession(ctx, lease, x, rec)
+		})
 		return wire.Session{}, err
 	}
 	n.m.touch()
@@ -135,7 +138,7 @@ func (n *node) reachable(ctx context.Context, a wire.Agent, tc tracker.Call, onC
 	}
 	// A profile that is missing is no error to the switch: it would build a room
 	// with music and with keys that mute a customer.
-	if err := fsconf.Ready(ctx, n.client, n.m.cfg.Settings); err != nil {
+	if err := fsconf.Ready(ctx, n.sw(), n.m.cfg.Settings); err != nil {
 		return n.switchError(fault.RoomNotCreated, "start session", err)
 	}
 	return nil
@@ -143,12 +146,11 @@ func (n *node) reachable(ctx context.Context, a wire.Agent, tc tracker.Call, onC
 
 func (n *node) isShop(room string) bool { return room != "" && !strings.HasPrefix(room, roomPrefix) }
 
-// refused records that a request was refused. Where the store is away this is
-// recorded later.
-func (n *node) refused(ctx context.Context, x wire.Session, via string, err error) {
+// refused records that a request was refused.
+func (n *node) refused(x wire.Session, via string, err error) {
 	rec := record(x, "refused", via)
 	rec.Session, rec.Code, rec.Detail = "", int(fault.Of(err)), err.Error()
-	n.journal.do(ctx, n, rec, func(ctx context.Context, rec wire.AuditRecord) error {
+	n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		_, err := n.m.store.AppendAudit(ctx, rec)
 		return err
 	})
@@ -217,55 +219,4 @@ func (n *node) switchError(code fault.Code, op string, err error) error {
 		return fault.Wrap(code, op, err)
 	}
 	return fault.Wrap(fault.SwitchTimeout, op, err)
-}
-
-// journal keeps what could not be recorded while the store was away, in order.
-// Only changes towards less get here: they have happened already.
-type journal struct {
-	mu    sync.Mutex
-	later []entry
-}
-
-type entry struct {
-	rec   wire.AuditRecord
-	write func(context.Context, wire.AuditRecord) error
-}
-
-// maxJournal bounds what is kept while the store is away.
-const maxJournal = 100_000
-
-// do records now, or later if the store is away.
-func (j *journal) do(ctx context.Context, n *node, rec wire.AuditRecord, write func(context.Context, wire.AuditRecord) error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.later) == 0 {
-		err := write(ctx, rec)
-		if err == nil || errors.Is(err, state.ErrNotFound) {
-			return
-		}
-		n.log.Warn("not recorded yet: the store is away", "event", rec.Event, "session", rec.Session, "error", err)
-	}
-	if len(j.later) == maxJournal {
-		n.log.Error("the journal is full; this is not recorded in the store", "record", fmt.Sprintf("%+v", rec))
-		return
-	}
-	rec.Late = true
-	j.later = append(j.later, entry{rec, write})
-}
-
-// flush records what is left, in order, until the store refuses.
-func (j *journal) flush(ctx context.Context, n *node) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for len(j.later) > 0 {
-		e := j.later[0]
-		err := e.write(ctx, e.rec)
-		if fault.Of(err) == fault.StoreUnavailable || ctx.Err() != nil {
-			return
-		}
-		if err != nil && !errors.Is(err, state.ErrNotFound) {
-			n.log.Error("a record was refused by the store", "event", e.rec.Event, "session", e.rec.Session, "error", err)
-		}
-		j.later = j.later[1:]
-	}
 }

@@ -17,7 +17,7 @@ import (
 
 // api sends one command to the switch.
 func (c *call) api(ctx context.Context, line string) (string, error) {
-	return c.n.client.API(ctx, line)
+	return c.n.sw().API(ctx, line)
 }
 
 // isRefusal tells whether the switch answered, and said no.
@@ -49,12 +49,12 @@ func (c *call) originate(ctx context.Context, s *session) {
 	c.n.jobs[job] = s
 	c.n.mu.Unlock()
 	c.n.update(s, func(x *wire.Session) { x.Status = wire.Ringing })
-	err := c.n.client.BGAPI(ctx, job, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()")
+	err := c.n.sw().BGAPI(ctx, job, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()")
 	if err != nil {
 		c.n.mu.Lock()
 		delete(c.n.jobs, job)
 		c.n.mu.Unlock()
-		c.end(ctx, s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
+		c.end(s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
 	}
 }
 
@@ -71,7 +71,7 @@ func quoteVar(s string) string {
 }
 
 // answered is the outcome of originate.
-func (c *call) answered(ctx context.Context, s *session, reply string) {
+func (c *call) answered(s *session, reply string) {
 	if s.ended {
 		return
 	}
@@ -86,15 +86,15 @@ func (c *call) answered(ctx context.Context, s *session, reply string) {
 	}
 	s.dialing = false
 	cause := strings.TrimPrefix(strings.TrimPrefix(reply, "-ERR"), " ")
-	c.end(ctx, s, fault.PhoneNoAnswer, reasonNoAnswer+" ("+short(cause)+")")
+	c.end(s, fault.PhoneNoAnswer, reasonNoAnswer+" ("+short(cause)+")")
 }
 
 // dialTimeouts gives up telephones of which nothing is heard any more.
-func (c *call) dialTimeouts(ctx context.Context) {
+func (c *call) dialTimeouts() {
 	for _, s := range c.sessions {
 		if s.dialing && !s.ended && time.Now().After(s.until) {
 			s.dialing = false
-			c.end(ctx, s, fault.SwitchTimeout, reasonSwitch)
+			c.end(s, fault.SwitchTimeout, reasonSwitch)
 		}
 	}
 }
@@ -107,6 +107,11 @@ func (c *call) move(ctx context.Context) {
 	c.n.byRoom[room] = c
 	c.n.mu.Unlock()
 	c.room, c.shop, c.fresh = room, false, false
+	// To the switch a profile that is missing is no error.
+	if err := fsconf.Ready(ctx, c.n.sw(), c.n.m.cfg.Settings); err != nil {
+		c.moveFailed(ctx, err)
+		return
+	}
 	for _, leg := range []struct{ channel, party string }{{c.pupil, "pupil"}, {c.user, "user"}} {
 		if _, err := c.api(ctx, fmt.Sprintf("uuid_setvar_multi %s %s=%s;%s=%s", leg.channel, varParty, leg.party, varCall, c.id)); err != nil {
 			c.moveFailed(ctx, err)
@@ -131,6 +136,31 @@ func (c *call) move(ctx context.Context) {
 		c.n.update(s, func(x *wire.Session) { x.Room = room })
 	}
 	c.bond(ctx)
+	c.holdMusic(ctx)
+}
+
+// holdMusic lets a party who is on hold hear the music again: it was played on
+// his leg, and a move ends it. The holder's resuming stops it as before.
+func (c *call) holdMusic(ctx context.Context) {
+	for _, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
+		if l, ok := c.leg(p[0]); !ok || !l.Held {
+			continue
+		}
+		music := ""
+		for _, ask := range []string{"uuid_getvar " + p[0] + " hold_music", "global_getvar hold_music"} {
+			v, err := c.api(ctx, ask)
+			if v = strings.TrimSpace(v); err == nil && v != "" && v != "_undef_" {
+				music = v
+				break
+			}
+		}
+		if music == "" || music == "silence" || strings.ContainsAny(music, " '") {
+			continue
+		}
+		if _, err := c.api(ctx, "uuid_broadcast "+p[1]+" "+music+" aleg"); err != nil {
+			c.log.Warn("the hold music could not be started again", "error", err)
+		}
+	}
 }
 
 // bond makes hold, blind and attended transfer of the pupil's telephone work in
@@ -159,7 +189,7 @@ func (c *call) moveFailed(ctx context.Context, cause error) {
 	case v.pupil == gone:
 		code, reason = fault.PupilGone, reasonPupilGone
 	default:
-		if cause != nil && !isRefusal(cause) {
+		if cause != nil && !isRefusal(cause) && !errors.Is(cause, fsconf.ErrNotReady) {
 			code, reason = fault.SwitchTimeout, reasonSwitch
 		}
 		if v.pupil != bridged || v.user != bridged {
@@ -196,6 +226,7 @@ func (c *call) giveBack(ctx context.Context) bool {
 			// A leg that has hung up meanwhile needs no tidying.
 			_, _ = c.api(ctx, "uuid_setvar "+ch+" "+varParty)
 		}
+		c.holdMusic(ctx)
 		return true
 	}
 	c.failed++
@@ -309,11 +340,11 @@ func (c *call) farewell(ctx context.Context, s *session) {
 			return // he still listens: the session has not ended
 		}
 	}
-	c.end(ctx, s, s.leave.code, s.leave.reason)
+	c.end(s, s.leave.code, s.leave.reason)
 }
 
 // end records the end of a session. Its leg is gone, or no longer livemon's.
-func (c *call) end(ctx context.Context, s *session, code fault.Code, reason string) {
+func (c *call) end(s *session, code fault.Code, reason string) {
 	if s.ended {
 		return
 	}
@@ -333,7 +364,7 @@ func (c *call) end(ctx context.Context, s *session, code fault.Code, reason stri
 	lease := c.n.lease
 	c.n.mu.Unlock()
 	c.sessions = slices.DeleteFunc(slices.Clone(c.sessions), func(x *session) bool { return x == s })
-	c.n.journal.do(ctx, c.n, endRecord(x, s.via), func(ctx context.Context, rec wire.AuditRecord) error {
+	c.n.journal.add(endRecord(x, s.via), func(ctx context.Context, rec wire.AuditRecord) error {
 		return c.n.m.store.EndSession(ctx, lease, x, rec)
 	})
 	if s.leave.reason == reasonStopped {
@@ -352,11 +383,12 @@ func (c *call) leg(channel string) (legInfo, bool) {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	l, ok := c.n.tracker.Leg(channel)
-	return legInfo{Answered: l.Answered, Room: l.Room}, ok
+	return legInfo{Answered: l.Answered, Held: l.Held, Room: l.Room}, ok
 }
 
 type legInfo struct {
 	Answered bool
+	Held     bool
 	Room     string
 }
 

@@ -112,6 +112,63 @@ func TestReturnToBridge(t *testing.T) {
 	h.gone(c.A)
 }
 
+// TestHold: the user hears the music while the agent holds, whenever a
+// supervisor comes and goes.
+func TestHold(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	music := func() bool { return slices.Contains(h.sim.Sounds(c.A), "music") || len(h.sim.Sounds(c.A)) > 0 }
+	if err := h.sim.Hold(c.B); err != nil {
+		t.Fatal(err)
+	}
+	h.until("music", music)
+	s := h.listen("1001", "1002")
+	h.until("music in the room", music)
+	if err := h.sim.Unhold(c.B); err != nil {
+		t.Fatal(err)
+	}
+	h.hears(c.A, c.B)
+	if err := h.sim.Hold(c.B); err != nil {
+		t.Fatal(err)
+	}
+	h.until("music again", music)
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the call is a plain bridge", func() bool {
+		return slices.ContainsFunc(h.sim.Channels(), func(i switchsim.ChannelInfo) bool { return i.UUID == c.A && i.Partner == c.B })
+	})
+	h.until("music in the bridge", music)
+	if err := h.sim.Unhold(c.B); err != nil {
+		t.Fatal(err)
+	}
+	h.bridged(c)
+}
+
+// TestTransfers: the user reaches whom the agent transfers him to.
+func TestTransfers(t *testing.T) {
+	for _, role := range []wire.Role{wire.Monitor, wire.Coach} {
+		t.Run("blind/"+string(role), func(t *testing.T) {
+			t.Parallel()
+			h := build(t)
+			c := h.call("5550100", "1001")
+			s := h.listen("1001", "1002")
+			if role != wire.Monitor {
+				s = h.role(s, role)
+			}
+			if err := h.sim.BlindTransfer(c.B, "1004"); err != nil {
+				t.Fatal(err)
+			}
+			s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Ended })
+			if s.Reason != "the call was transferred away" {
+				t.Errorf("ended: %q", s.Reason)
+			}
+			h.hears(c.A, h.sim.Leg("1004"))
+			h.gone(c.B, s.Channel)
+		})
+	}
+}
+
 // TestHangups: each party hangs up in each role.
 func TestHangups(t *testing.T) {
 	for _, role := range []wire.Role{wire.Monitor, wire.Coach, wire.Barge, wire.TakeOver} {
