@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/redis/go-redis/v9"
+
 	"livemon/internal/fault"
 	"livemon/internal/wire"
 )
 
 // ChangeRole sets a session's desired role and returns the session with it.
 //
-// It goes in three steps: the change is found possible and, towards a role that
+// On one server it is one step, which stores the audit record first. In a cluster,
+// and whenever that step finds something unusual, it goes in three: the change is found possible and, towards a role that
 // speaks, the right to speak on the call is reserved; the audit record is
 // stored; the role is stored. A crash after any of them leaves no role that is
 // not recorded, and a reservation that lapses by itself. Asking for the role
@@ -36,6 +39,9 @@ func (s *Store) ChangeRole(ctx context.Context, l Lease, id string, to wire.Role
 		return wire.Session{}, err
 	}
 	defer back()
+	if x, done, err := s.changeAtOnce(ctx, l, id, to, rec); done {
+		return x, err
+	}
 
 	// Long enough for the audit record, with its retries, and the last step.
 	reserve := 3 * s.opts.OpTimeout
@@ -84,4 +90,37 @@ func (s *Store) forgo(ctx context.Context, l Lease, id string) {
 	if _, err := s.runSession(context.WithoutCancel(ctx), "give back reservation", forgoScript, l, id); err != nil {
 		s.opts.Logger.Debug("a reservation was left to lapse", slog.String("session", id), slog.Any("error", err))
 	}
+}
+
+// changeAtOnce makes a change of role and its audit record one step. That takes a
+// server which holds every key, and a record that is complete and right about
+// the role before; done is false, and nothing was changed, where one is missing
+// or the change is not simply possible.
+func (s *Store) changeAtOnce(ctx context.Context, l Lease, id string, to wire.Role, rec wire.AuditRecord) (x wire.Session, done bool, err error) {
+	if _, cluster := s.rdb.(*redis.ClusterClient); cluster || rec.Session != id || rec.From == "" || rec.From == to || rec.Event != EventRole || rec.Time.IsZero() {
+		return wire.Session{}, false, nil
+	}
+	const op = "change role"
+	rec.ID, rec.To = "", to
+	if checkAudit(rec) != nil {
+		return wire.Session{}, false, nil
+	}
+	v, err := encode("audit record", rec)
+	if err != nil {
+		return wire.Session{}, true, err
+	}
+	k, me := keysOf(l.Node), enc(id)
+	got, err := s.run(ctx, op, atOnceScript, []string{k.fence, k.session + me, k.live, k.speakers, auditKey},
+		l.token(), k.session, me, string(to), string(rec.From), sessionTTL.Milliseconds(), auditField, v)
+	if err != nil {
+		return wire.Session{}, true, err
+	}
+	if len(got) != 2 {
+		return wire.Session{}, false, nil
+	}
+	x, err = decodeSession(l.Node, me, got[0], got[1])
+	if err != nil {
+		return wire.Session{}, true, &CorruptError{Key: k.session + me, Err: err}
+	}
+	return x, true, nil
 }

@@ -195,6 +195,11 @@ func (s *Switch) Unhold(who string) error {
 				s.touch(other)
 			}
 		}
+		// The switch stops whatever is being broadcast to the partner, whoever began it.
+		if other := s.live(ch.value("signal_bond")); other != nil && other.sound != "" {
+			other.endSound()
+			s.touch(other)
+		}
 		s.touchAround(ch)
 		if m := ch.member; m != nil {
 			s.talkSoon(m)
