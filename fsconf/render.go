@@ -113,6 +113,16 @@ func dialplanXML(s Settings) string {
 	}, "\n")
 }
 
+// DialplanXML is the dialplan context of a switch on which nothing but livemon is
+// configured, as 'xml_locate dialplan context name CONTEXT' answers it.
+func DialplanXML(s Settings) string {
+	body := strings.TrimSuffix(strings.TrimPrefix(dialplanXML(s), "<include>\n"), "</include>\n")
+	if s.DialIn == "" {
+		body = ""
+	}
+	return `<context name="` + escape(s.Context) + `">` + "\n" + body + "</context>\n"
+}
+
 var escaper = strings.NewReplacer(`&`, "&amp;", `<`, "&lt;", `>`, "&gt;", `"`, "&quot;", `'`, "&apos;")
 
 func escape(s string) string { return escaper.Replace(s) }

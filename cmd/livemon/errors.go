@@ -33,7 +33,11 @@ func report(err error, asJSON bool, stdout, stderr io.Writer) int {
 		return exitFailure
 	}
 	status, body := explain(err)
-	_, _ = fmt.Fprintf(stderr, "livemon: %s\n", clean(body.Message))
+	text := clean(body.Message)
+	if code := fault.Code(body.Code); code.Known() {
+		text = code.Digits() + " " + text
+	}
+	_, _ = fmt.Fprintf(stderr, "livemon: %s\n", text)
 	if asJSON {
 		if data, err := json.Marshal(body); err == nil {
 			_, _ = stdout.Write(append(escapeControls(data), '\n'))

@@ -1,8 +1,3 @@
-//go:build scripts
-
-// These tests need golang.org/x/tools, by way of testscript, among the module's
-// requirements: go test -tags scripts ./cmd/livemon
-
 package main
 
 import (

@@ -34,6 +34,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "dial", Usage: "how to ring numbers: `REGEXP=DIALSTRING` with $0 for the number; repeatable, the first that matches counts", DefaultText: "\\d{2,6}=user/$0", EnvVars: []string{"LIVEMON_DIAL"}},
 		&cli.StringSliceFlag{Name: "never-monitor", Usage: "agents whom nobody may listen to: a `PATTERN` with * and ?; repeatable", EnvVars: []string{"LIVEMON_NEVER_MONITOR"}},
 		&cli.BoolFlag{Name: "trust-caller-id", Usage: "know supervisors who dial in by their caller id, which anybody can forge", EnvVars: []string{"LIVEMON_TRUST_CALLER_ID"}},
+		&cli.BoolFlag{Name: "dial-in-coaching", Usage: "let supervisors who dial in coach, barge in and take over (default: yes; --dial-in-coaching=false lets them only listen)", EnvVars: []string{"LIVEMON_DIAL_IN_COACHING"}},
 		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
 		&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", DefaultText: "info", EnvVars: []string{"LIVEMON_LOG_LEVEL"}},
 		&cli.BoolFlag{Name: "log-json", Usage: "log JSON lines", EnvVars: []string{"LIVEMON_LOG_JSON"}},
@@ -55,7 +56,7 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 			*to = c.String(name)
 		}
 	}
-	for name, to := range map[string]*bool{"trust-caller-id": &cfg.TrustCallerID, "log-json": &cfg.LogJSON} {
+	for name, to := range map[string]*bool{"trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "log-json": &cfg.LogJSON} {
 		if c.IsSet(name) {
 			*to = c.Bool(name)
 		}

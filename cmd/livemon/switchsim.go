@@ -53,7 +53,7 @@ func parseCalls(values []string) ([]simulatedCall, error) {
 func simulate(c *cli.Context, calls []simulatedCall) error {
 	o := switchsim.Options{Listen: c.String("listen"), Password: c.String("password")}
 	if s := fsconf.Defaults(); !c.Bool("stock") {
-		o.ConferenceXML = fsconf.ConferenceXML(s)
+		o.ConferenceXML, o.DialplanXML = fsconf.ConferenceXML(s), fsconf.DialplanXML(s)
 		o.Dialplan = []switchsim.DialplanEntry{{Prefix: s.DialIn, Outbound: s.Outbound}}
 	}
 	sim, err := switchsim.Start(c.Context, o)

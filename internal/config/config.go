@@ -57,36 +57,39 @@ type FSConf struct {
 // Config is everything that serve can be told. Its field names in YAML are the
 // names of serve's flags.
 type Config struct {
-	FreeSWITCH    []Node        `yaml:"freeswitch"`
-	Password      string        `yaml:"password"` // of nodes that have none of their own
-	Redis         string        `yaml:"redis"`    // a URL, or Embedded
-	Listen        string        `yaml:"listen"`   // of the HTTP API
-	Outbound      string        `yaml:"outbound"` // of the outbound event socket; empty is off
-	Dial          []DialRule    `yaml:"dial"`
-	Keys          Keys          `yaml:"keys"`
-	FSConf        FSConf        `yaml:"fsconf"`
-	NeverMonitor  []string      `yaml:"never-monitor"` // agents, as patterns with * ? [a-z]
-	TrustCallerID bool          `yaml:"trust-caller-id"`
-	RingTimeout   time.Duration `yaml:"ring-timeout"` // one second to five minutes
-	LogLevel      string        `yaml:"log-level"`    // debug, info, warn or error
-	LogJSON       bool          `yaml:"log-json"`
-	TokenFile     string        `yaml:"token-file"` // default: TokenPath
+	FreeSWITCH    []Node     `yaml:"freeswitch"`
+	Password      string     `yaml:"password"` // of nodes that have none of their own
+	Redis         string     `yaml:"redis"`    // a URL, or Embedded
+	Listen        string     `yaml:"listen"`   // of the HTTP API
+	Outbound      string     `yaml:"outbound"` // of the outbound event socket; empty is off
+	Dial          []DialRule `yaml:"dial"`
+	Keys          Keys       `yaml:"keys"`
+	FSConf        FSConf     `yaml:"fsconf"`
+	NeverMonitor  []string   `yaml:"never-monitor"` // agents, as patterns with * ? [a-z]
+	TrustCallerID bool       `yaml:"trust-caller-id"`
+	// DialInCoaching is whether supervisors who dial in may coach, barge in and take over.
+	DialInCoaching bool          `yaml:"dial-in-coaching"`
+	RingTimeout    time.Duration `yaml:"ring-timeout"` // one second to five minutes
+	LogLevel       string        `yaml:"log-level"`    // debug, info, warn or error
+	LogJSON        bool          `yaml:"log-json"`
+	TokenFile      string        `yaml:"token-file"` // default: TokenPath
 }
 
 // Default is the configuration of a trial on one machine with a stock FreeSWITCH.
 func Default() Config {
 	s := fsconf.Defaults()
 	return Config{
-		FreeSWITCH:  []Node{{Addr: "127.0.0.1:8021"}},
-		Password:    "ClueCon",
-		Redis:       "redis://127.0.0.1:6379/0",
-		Listen:      "127.0.0.1:8090",
-		Outbound:    s.Outbound,
-		Dial:        []DialRule{{Match: `\d{2,6}`, To: "user/$0"}},
-		Keys:        Keys{Coach: s.Keys.Coach, Monitor: s.Keys.Monitor, Barge: s.Keys.Barge, TakeOver: s.Keys.TakeOver},
-		FSConf:      FSConf{InterDigit: s.InterDigit, DialIn: s.DialIn, Context: s.Context, Rate: s.Rate},
-		RingTimeout: 30 * time.Second,
-		LogLevel:    "info",
+		FreeSWITCH:     []Node{{Addr: "127.0.0.1:8021"}},
+		Password:       "ClueCon",
+		Redis:          "redis://127.0.0.1:6379/0",
+		Listen:         "127.0.0.1:8090",
+		Outbound:       s.Outbound,
+		Dial:           []DialRule{{Match: `\d{2,6}`, To: "user/$0"}},
+		Keys:           Keys{Coach: s.Keys.Coach, Monitor: s.Keys.Monitor, Barge: s.Keys.Barge, TakeOver: s.Keys.TakeOver},
+		FSConf:         FSConf{InterDigit: s.InterDigit, DialIn: s.DialIn, Context: s.Context, Rate: s.Rate},
+		DialInCoaching: true,
+		RingTimeout:    30 * time.Second,
+		LogLevel:       "info",
 	}
 }
 

@@ -124,7 +124,7 @@ func (d *demo) walk(ctx context.Context) error {
 	d.leaks = map[string]int{}
 	defer d.sim.OnFrame(d.watch)()
 
-	d.printf("%-30s %-24s %-24s %-24s\n", "step", "agent hears", "customer hears", "supervisor hears")
+	d.printf("%-33s %-24s %-24s %-24s\n", "step", "agent hears", "customer hears", "supervisor hears")
 	if err := d.show(ctx, "call from "+customer+" to "+agent, ""); err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func (d *demo) show(ctx context.Context, step string, role wire.Role) error {
 	if err != nil {
 		return err
 	}
-	d.printf("%-30s", step)
+	d.printf("%-33s", step)
 	agree := true
 	for _, who := range []string{"agent", "customer", "supervisor"} {
 		want := d.table(who, role)

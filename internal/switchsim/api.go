@@ -146,6 +146,9 @@ func (s *Switch) apiXML(arg string) string {
 	if slices.Equal(words, []string{"configuration", "configuration", "name", "conference.conf"}) {
 		return s.conf.text
 	}
+	if s.opt.DialplanXML != "" && len(words) == 4 && slices.Equal(words[:3], []string{"dialplan", "context", "name"}) {
+		return s.opt.DialplanXML
+	}
 	return "can't find anything\n"
 }
 

@@ -2,7 +2,9 @@ package switchsim
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,6 +61,9 @@ func init() {
 		"stop_record_session": done, "bind_digit_action": done, "clear_digit_action": done, "sched_hangup": done, "event": done,
 	}
 }
+
+// applicationNames lists the applications, in alphabetical order.
+func applicationNames() []string { return slices.Sorted(maps.Keys(applications)) }
 
 func millis(text string) time.Duration {
 	n, err := strconv.Atoi(strings.TrimSpace(text))

@@ -22,6 +22,9 @@ type Options struct {
 	// caller-controls and profiles. Empty means the stock one, which has a
 	// "default" profile and a "default" group only.
 	ConferenceXML string
+	// DialplanXML is the answer to 'xml_locate dialplan context name …'. It says
+	// nothing about what the simulated dialplan does; Dialplan does.
+	DialplanXML string
 	// ConfDir is the switch's configuration folder, from which its other folders
 	// are derived: sounds beside it, and so on. Default /usr/local/freeswitch/conf.
 	ConfDir string

@@ -119,6 +119,10 @@ func (s *Switch) apiShow(arg string) string {
 		for _, m := range s.opt.Modules {
 			rows = append(rows, []header{{"type", "generic"}, {"name", m}, {"ikey", m}, {"filename", "/usr/local/freeswitch/mod/" + m + ".so"}})
 		}
+	case "application":
+		for _, name := range applicationNames() {
+			rows = append(rows, []header{{"name", name}, {"description", ""}, {"syntax", ""}, {"ikey", "mod_dptools"}})
+		}
 	default:
 		return "-USAGE: codec|endpoint|application|api|dialplan|file|timer|calls [count]|channels [count|like <match string>]|calls|detailed_calls|" +
 			"bridged_calls|detailed_bridged_calls|aliases|complete|chat|management|modules|nat_map|say|interfaces|interface_types|tasks|limits|status\n"
