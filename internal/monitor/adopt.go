@@ -36,7 +36,11 @@ func (n *node) adopt(ctx context.Context) {
 		}
 		x, ok := known[id]
 		if !ok && leg.Room == "" {
-			continue // parked, or hearing a prompt: the switch ends it by itself
+			// Nobody knows what he was waiting for.
+			if _, err := n.sw().API(ctx, "uuid_kill "+leg.Channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
+				n.log.Warn("a supervisor's leg without a session could not be hung up", "channel", leg.Channel, "error", err)
+			}
+			continue
 		}
 		if !ok {
 			x = n.rebuilt(id, leg)
@@ -49,6 +53,9 @@ func (n *node) adopt(ctx context.Context) {
 		}
 		now := time.Now().UTC()
 		x.Status, x.Ended, x.Reason = wire.Ended, &now, reasonRestarted
+		if n.callLives(x) {
+			x.Reason = reasonHungUp
+		}
 		lease := n.fence()
 		n.journal.add(endRecord(x, "controller"), func(ctx context.Context, rec wire.AuditRecord) error {
 			return n.m.store.EndSession(ctx, lease, x, rec)
@@ -62,6 +69,14 @@ func (n *node) legs() []tracker.Leg {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.tracker.MarkedLegs()
+}
+
+// callLives tells whether the call of a session goes on.
+func (n *node) callLives(x wire.Session) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	tc, ok := n.tracker.CallOf(x.Agent)
+	return ok && tc.ID == x.Call
 }
 
 func (n *node) has(id string) bool {
@@ -80,6 +95,9 @@ func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
 // readopt puts a session back on its call.
 func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, stored bool) {
 	tc := n.callParties(x, leg)
+	if x.User == "" {
+		x.User = tc.UserNumber
+	}
 	s := &session{x: x, parked: leg.Answered, adopted: true, recorded: stored && x.Status == wire.Listening}
 	if !stored {
 		n.mu.Lock()
@@ -125,10 +143,13 @@ func (n *node) callParties(x wire.Session, leg tracker.Leg) tracker.Call {
 			tc.Room = l.Room
 		}
 	}
-	if cur, ok := n.tracker.CallOf(x.Agent); ok && cur.ID == x.Call && tc.Pupil == "" && tc.User == "" {
-		tc.Pupil, tc.User = cur.Pupil, cur.User
-		if tc.Room == "" {
-			tc.Room = cur.Room
+	if cur, ok := n.tracker.CallOf(x.Agent); ok && cur.ID == x.Call {
+		tc.UserNumber = cur.UserNumber
+		if tc.Pupil == "" && tc.User == "" {
+			tc.Pupil, tc.User = cur.Pupil, cur.User
+			if tc.Room == "" {
+				tc.Room = cur.Room
+			}
 		}
 	}
 	return tc

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os/exec"
 	"path/filepath"
@@ -150,7 +149,7 @@ func BenchmarkKey(b *testing.B) {
 	b.ReportMetric(float64(w.Microseconds()), "µs/bare")
 	b.ReportMetric(float64(len(commands[true])), "commands")
 	b.ReportMetric(float64(o)/float64(w), "ratio")
-	b.Log(fmt.Sprintf("from a key to the last reply: %v, the bare round trips: %v, ratio %.2f (%q)", o, w, float64(o)/float64(w), commands[true]))
+	b.Logf("from a key to the last reply: %v, the bare round trips: %v, ratio %.2f (%q)", o, w, float64(o)/float64(w), commands[true])
 }
 
 func median(d []time.Duration) time.Duration {

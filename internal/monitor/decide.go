@@ -73,7 +73,7 @@ const (
 	reasonTransferred = "the call was transferred away"
 	reasonCallOver    = "the customer hung up"
 	reasonNoAnswer    = "the supervisor's telephone did not answer"
-	reasonRestarted   = "the switch ended every call"
+	reasonRestarted   = "it ended while the switch or livemon was away"
 	reasonUnrecorded  = "nothing could be recorded"
 	reasonSwitch      = "the switch did not answer in time"
 )

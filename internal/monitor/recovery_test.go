@@ -88,7 +88,9 @@ func TestWhileTheControllerIsAway(t *testing.T) {
 				h.hears(s2.Channel, c.A, c.B)
 				h.role(s2, wire.Coach)
 			default:
-				h.ended(s.ID, 0)
+				if s := h.ended(s.ID, 0); s.Reason != "the supervisor hung up" {
+					t.Errorf("the session ended: %q", s.Reason)
+				}
 				h.ended(s2.ID, 0)
 				h.bridged(c)
 			}

@@ -184,10 +184,10 @@ func (c *call) moveFailed(ctx context.Context, cause error) {
 	c.log.Warn("the move into a room did not complete", "pupil", v.pupil, "user", v.user, "error", cause)
 	code, reason := fault.RoomNotCreated, "the conference could not be created"
 	switch {
-	case v.user == gone:
-		code, reason = fault.UserGone, reasonUserGone
-	case v.pupil == gone:
+	case v.pupilFirst, v.pupil == gone && v.user != gone, v.user != gone && c.hasGone(ctx, c.pupil):
 		code, reason = fault.PupilGone, reasonPupilGone
+	case v.user == gone, c.hasGone(ctx, c.user):
+		code, reason = fault.UserGone, reasonUserGone
 	default:
 		if cause != nil && !isRefusal(cause) && !errors.Is(cause, fsconf.ErrNotReady) {
 			code, reason = fault.SwitchTimeout, reasonSwitch
@@ -203,6 +203,13 @@ func (c *call) moveFailed(ctx context.Context, cause error) {
 			}
 		}
 	}
+}
+
+// hasGone asks the switch whether a leg has hung up: the event that says so may
+// still be on its way.
+func (c *call) hasGone(ctx context.Context, channel string) bool {
+	reply, err := c.api(ctx, "uuid_exists "+channel)
+	return err == nil && strings.TrimSpace(reply) == "false"
 }
 
 // maxGiveBack is how often a return to a bridge is tried before the call is left
