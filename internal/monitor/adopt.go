@@ -15,11 +15,11 @@ import (
 // The switch says what is, the store what was wanted. A leg whose session the
 // store does not know - it was an embedded one, or lost its data - becomes a
 // session of its own again, with the least that does not lose the call.
-func (n *node) adopt(ctx context.Context) {
+func (n *node) adopt(ctx context.Context) error {
 	known := map[string]wire.Session{}
-	live, err := n.m.store.Sessions(ctx, n.name)
-	if err != nil {
-		n.log.Warn("the store cannot say which sessions there were", "error", err)
+	live, storeErr := n.m.store.Sessions(ctx, n.name)
+	if storeErr != nil {
+		n.log.Warn("the store cannot say which sessions there were", "error", storeErr)
 	}
 	for _, x := range live {
 		known[x.ID] = x
@@ -33,6 +33,9 @@ func (n *node) adopt(ctx context.Context) {
 		seen[id] = true
 		if n.has(id) {
 			continue
+		}
+		if storeErr != nil && leg.Room != "" {
+			return storeErr // what was wanted of him may well be known: ask again
 		}
 		x, ok := known[id]
 		if !ok && leg.Room == "" {
@@ -62,6 +65,7 @@ func (n *node) adopt(ctx context.Context) {
 		})
 	}
 	n.adoptRooms()
+	return nil
 }
 
 // legs returns every leg that livemon has marked.

@@ -54,7 +54,7 @@ func build(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) *hou
 	}
 	so := switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults())}
 	h.cfg = monitor.Config{LeaseTTL: 2 * time.Second, SettleAfter: 200 * time.Millisecond, JoinTimeout: time.Second, RingTimeout: 3 * time.Second,
-		CommandTimeout: time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: log}
+		CommandTimeout: 4 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: log}
 	for _, o := range opts {
 		o(&so, &h.cfg)
 	}

@@ -281,7 +281,9 @@ func (n *node) Resync(ctx context.Context) error {
 	if err := n.askUsers(ctx); err != nil {
 		return err
 	}
-	n.adopt(ctx)
+	if err := n.adopt(ctx); err != nil {
+		return err
+	}
 	n.mu.Lock()
 	n.ready, n.lostAt, n.lostWhy = true, time.Time{}, ""
 	for _, c := range n.calls {

@@ -251,7 +251,7 @@ func (c *call) notFollowed(ctx context.Context, detail string) {
 	}
 	for _, s := range c.sessions {
 		s.answer(fault.New(fault.SwitchTimeout, "change role", detail))
-		if weight(s.x.Desired) > weight(s.x.Role) {
+		if weight(s.x.Desired) > weight(s.x.Role) && !s.adopted {
 			c.lower(s, lowest(s.x.Role), "controller", detail)
 		}
 	}
@@ -325,6 +325,7 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 	if _, err := c.n.m.store.ChangeRole(ctx, c.n.fence(), s.x.ID, to, rec); err != nil {
 		return err
 	}
+	s.adopted = false // what is asked for now counts, whatever the room is found to be
 	c.n.update(s, func(x *wire.Session) { x.Desired = to })
 	return nil
 }

@@ -171,14 +171,14 @@ func (n *node) attach(s *session, tc tracker.Call) error {
 		return fault.New(fault.SwitchTimeout, "start session", "another controller acts on the switch")
 	}
 	c := n.calls[tc.ID]
-	if c == nil {
+	begins := c == nil
+	if begins {
 		c = newCall(n, tc)
 		n.calls[tc.ID] = c
 		n.watch(c, tc.Pupil, tc.User)
 		if tc.Room != "" {
 			n.byRoom[tc.Room] = c
 		}
-		n.actors.Go(func() error { c.run(n.actorCtx); return nil })
 	} else if c.agent != s.x.Agent {
 		return fault.New(fault.NotAdded, "start session", "the call is being monitored with "+c.agent+" as the agent")
 	}
@@ -187,6 +187,10 @@ func (n *node) attach(s *session, tc tracker.Call) error {
 	n.watch(c, s.x.Channel)
 	n.follower.Hasten(true)
 	c.post(newSession{s})
+	if begins {
+		// Only now: a call that finds itself without a session goes back to its bridge.
+		n.actors.Go(func() error { c.run(n.actorCtx); return nil })
+	}
 	return nil
 }
 
