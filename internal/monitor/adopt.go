@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/fault"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 )
@@ -38,6 +39,11 @@ func (n *node) adopt(ctx context.Context) error {
 			return storeErr // what was wanted of him may well be known: ask again
 		}
 		x, ok := known[id]
+		if !ok && n.endedBefore(ctx, id) && leg.Room != "" {
+			x = n.rebuilt(id, leg)
+			n.letGo(x, leg)
+			continue
+		}
 		if !ok && leg.Room == "" {
 			// Nobody knows what he was waiting for.
 			if _, err := n.sw().API(ctx, "uuid_kill "+leg.Channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
@@ -73,6 +79,22 @@ func (n *node) legs() []tracker.Leg {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.tracker.MarkedLegs()
+}
+
+// endedBefore tells whether the store knows that a session has ended.
+func (n *node) endedBefore(ctx context.Context, id string) bool {
+	x, err := n.m.store.Session(ctx, id)
+	return err == nil && x.Status == wire.Ended
+}
+
+// letGo sees to a leg whose session has ended already: it was given up while the
+// switch was away, and the switch did not end it. It leaves as every supervisor
+// does, muted first.
+func (n *node) letGo(x wire.Session, leg tracker.Leg) {
+	s := &session{x: x, parked: true, leaving: true, leave: step{code: fault.SwitchTimeout, reason: reasonSwitch}}
+	if err := n.attach(s, n.callParties(x, leg)); err != nil {
+		n.log.Warn("a supervisor whose session has ended could not be let go", "session", x.ID, "error", err)
+	}
 }
 
 // callLives tells whether the call of a session goes on.

@@ -354,8 +354,9 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// api sends one command to the simulated switch over a connection of its own.
-func (h *house) api(line string) {
+// api sends one command to the simulated switch over a connection of its own, and
+// returns everything it said there.
+func (h *house) api(line string) string {
 	h.t.Helper()
 	conn, err := net.Dial("tcp", h.sim.Addr())
 	if err != nil {
@@ -380,4 +381,5 @@ func (h *house) api(line string) {
 	if !strings.Contains(string(all), "api/response") {
 		h.t.Fatalf("%s: %s", line, all)
 	}
+	return string(all)
 }

@@ -175,7 +175,7 @@ func (n *node) sw() *esl.Client {
 }
 
 func subscribedEvents() []string {
-	return slices.Concat(tracker.Events(), []string{"BACKGROUND_JOB", "CUSTOM conference::maintenance", "CHANNEL_HANGUP", "CHANNEL_PARK"})
+	return slices.Concat(tracker.Events(), []string{"BACKGROUND_JOB", "CUSTOM conference::maintenance", "CHANNEL_HANGUP", "CHANNEL_PARK", "CHANNEL_HOLD", "CHANNEL_UNHOLD"})
 }
 
 func subscribedHeaders() []string {
@@ -380,6 +380,7 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 		if s = n.byLeg[channel]; s != nil && e.Name == "CHANNEL_PARK" {
 			s.parked = true
 		}
+		c.noteHold(e.Name, channel)
 		if e.Name == "CHANNEL_HANGUP" && c.firstGone == "" && (channel == c.pupil || channel == c.user) {
 			c.firstGone = channel
 		}

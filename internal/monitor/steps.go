@@ -112,12 +112,19 @@ func (c *call) move(ctx context.Context) {
 		c.moveFailed(ctx, err)
 		return
 	}
+	was := map[string]string{}
 	for _, leg := range []struct{ channel, party string }{{c.pupil, "pupil"}, {c.user, "user"}} {
-		if _, err := c.api(ctx, fmt.Sprintf("uuid_setvar_multi %s %s=%s;%s=%s", leg.channel, varParty, leg.party, varCall, c.id)); err != nil {
+		var err error
+		if was[leg.channel], err = c.api(ctx, "uuid_getvar "+leg.channel+" "+varTransfers); err == nil {
+			_, err = c.api(ctx, fmt.Sprintf("uuid_setvar_multi %s %s=%s;%s=%s;%s=70", leg.channel, varParty, leg.party, varCall, c.id, varTransfers))
+		}
+		if err != nil {
 			c.moveFailed(ctx, err)
 			return
 		}
 	}
+	c.setMoving(true)
+	defer c.setMoving(false)
 	// Both legs get the same flags: keys go to the other party, as in a bridge.
 	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", c.pupil, room, fsconf.Profile))
 	if err != nil {
@@ -137,13 +144,49 @@ func (c *call) move(ctx context.Context) {
 	}
 	c.bond(ctx)
 	c.holdMusic(ctx)
+	for channel, transfers := range was {
+		if transfers = strings.TrimSpace(transfers); transfers == "_undef_" {
+			transfers = ""
+		}
+		// A leg that has hung up meanwhile needs no tidying.
+		_, _ = c.api(ctx, strings.TrimRight("uuid_setvar "+channel+" "+varTransfers+" "+transfers, " "))
+	}
+}
+
+// varTransfers counts how often a channel may still be transferred before
+// FreeSWITCH hangs it up; without it the switch takes the Max-Forwards that the
+// call came in with. Our moves get a count of their own.
+const varTransfers = "max_session_transfers"
+
+func (c *call) setMoving(on bool) {
+	c.n.mu.Lock()
+	c.moving = on
+	c.n.mu.Unlock()
+}
+
+// noteHold follows who holds whom. The node's mutex is held.
+func (c *call) noteHold(event, channel string) {
+	for i, ch := range []string{c.pupil, c.user} {
+		if ch != channel {
+			continue
+		}
+		switch {
+		case event == "CHANNEL_HOLD":
+			c.held[i] = true
+		case event == "CHANNEL_UNHOLD" && !c.moving:
+			c.held[i] = false
+		}
+	}
 }
 
 // holdMusic lets a party who is on hold hear the music again: it was played on
 // his leg, and a move ends it. The holder's resuming stops it as before.
 func (c *call) holdMusic(ctx context.Context) {
-	for _, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
-		if l, ok := c.leg(p[0]); !ok || !l.Held {
+	c.n.mu.Lock()
+	held := c.held
+	c.n.mu.Unlock()
+	for i, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
+		if !held[i] {
 			continue
 		}
 		music := ""
@@ -259,7 +302,7 @@ const maxJoins = 2
 func (c *call) join(ctx context.Context, s *session) {
 	// Rooms of ours are locked against everybody but supervisors. A lock or PIN
 	// of the shop's own holds for supervisors too.
-	vars := fmt.Sprintf("conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", fsconf.Controls, c.shop,
+	vars := fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, c.shop,
 		varSession, s.x.ID, varCall, c.id, varAgent, quoteVar(s.x.Agent))
 	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
 		c.joinFailed(ctx, s, err)
@@ -390,12 +433,11 @@ func (c *call) leg(channel string) (legInfo, bool) {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	l, ok := c.n.tracker.Leg(channel)
-	return legInfo{Answered: l.Answered, Held: l.Held, Room: l.Room}, ok
+	return legInfo{Answered: l.Answered, Room: l.Room}, ok
 }
 
 type legInfo struct {
 	Answered bool
-	Held     bool
 	Room     string
 }
 

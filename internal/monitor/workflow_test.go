@@ -169,6 +169,24 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
+// TestManyMoves: FreeSWITCH hangs up a channel that has been transferred too
+// often, and takes how often that is from the call. Monitoring does not count.
+func TestManyMoves(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	for _, leg := range []string{c.A, c.B} {
+		h.api("uuid_setvar " + leg + " max_forwards 3")
+	}
+	for range 5 {
+		s := h.listen("1001", "1002")
+		if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		h.bridged(c)
+	}
+	h.until("the count is as it was", func() bool { return strings.Contains(h.api("uuid_getvar "+c.A+" max_session_transfers"), "_undef_") })
+}
+
 // TestHangups: each party hangs up in each role.
 func TestHangups(t *testing.T) {
 	for _, role := range []wire.Role{wire.Monitor, wire.Coach, wire.Barge, wire.TakeOver} {

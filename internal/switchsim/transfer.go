@@ -9,15 +9,24 @@ import (
 // transfer sends a channel to another extension. It returns false if the channel
 // has been transferred too often, which hangs it up.
 func (s *Switch) transfer(ch *channel, dest, dialplan, context string) bool {
-	forwards, err := strconv.Atoi(ch.value("max_forwards"))
+	count := "max_session_transfers"
+	if ch.value(count) == "" {
+		count = "max_forwards"
+	}
+	forwards, err := strconv.Atoi(ch.value(count))
 	if err != nil {
-		forwards = 70
+		forwards = 71
 	}
 	if forwards--; forwards <= 0 {
 		s.hangup(ch, "EXCHANGE_ROUTING_ERROR")
 		return false
 	}
-	ch.set("max_forwards", strconv.Itoa(forwards))
+	if ch.held { // the telephone goes on holding, but the switch says that it does not
+		s.setCallState(ch, "UNHELD")
+		s.tell(ch, "CHANNEL_UNHOLD", fromHold)
+		s.setCallState(ch, "ACTIVE")
+	}
+	ch.set(count, strconv.Itoa(forwards))
 	if dialplan == "" {
 		if dialplan = ch.p.dialplan; dialplan == "" || dialplan == "inline" {
 			dialplan = "XML"
