@@ -427,3 +427,49 @@ func TestAuditFilters(t *testing.T) {
 		}
 	})
 }
+
+// whole is a record that leaves nothing to be filled in, which lets a server that
+// holds every key change the role in one step.
+func whole(id string, from wire.Role) wire.AuditRecord {
+	return wire.AuditRecord{Time: time.Now().UTC(), Event: state.EventRole, Session: id, From: from, Supervisor: "boss", Via: "key"}
+}
+
+// TestChangeRoleWithAWholeRecord: it comes out the same whichever way it goes.
+func TestChangeRoleWithAWholeRecord(t *testing.T) {
+	each(t, func(t *testing.T, s *state.Store) {
+		ctx := context.Background()
+		l := lease(t, s, "fs1", "a")
+		create(t, s, l, "s1", "c1")
+		create(t, s, l, "s2", "c1")
+		got := value(s.ChangeRole(ctx, l, "s1", wire.Coach, whole("s1", wire.Monitor)))(t)
+		if got.ID != "s1" || got.Desired != wire.Coach {
+			t.Errorf("got %+v", got)
+		}
+		_, err := s.ChangeRole(ctx, l, "s2", wire.Barge, whole("s2", wire.Monitor))
+		if fault.Of(err) != fault.SpeakerBusy {
+			t.Errorf("the second speaker: %v", err)
+		}
+		// What the caller believes of the role before may be wrong: the record is put right.
+		value(s.ChangeRole(ctx, l, "s1", wire.Barge, whole("s1", wire.Monitor)))(t)
+		// The answer was lost, and it is asked again.
+		value(s.ChangeRole(ctx, l, "s1", wire.Barge, whole("s1", wire.Coach)))(t)
+		value(s.ChangeRole(ctx, l, "s1", wire.Monitor, whole("s1", wire.Barge)))(t)
+		value(s.ChangeRole(ctx, l, "s2", wire.Barge, whole("s2", wire.Monitor)))(t)
+		recs := value(s.Audit(ctx, wire.AuditFilter{Session: "s1"}))(t)
+		if got, want := events(recs[1:]), "[role:monitor>coach role:coach>barge role:barge>monitor]"; got != want {
+			t.Errorf("recorded %s, want %s", got, want)
+		}
+		if r := recs[1]; r.Supervisor != "boss" || r.Via != "key" {
+			t.Errorf("recorded %+v", r)
+		}
+		old := l
+		lease(t, s, "fs1", "a")
+		if _, err := s.ChangeRole(ctx, old, "s2", wire.Monitor, whole("s2", wire.Barge)); !errors.Is(err, state.ErrFenced) {
+			t.Errorf("an old lease: %v", err)
+		}
+		_, err = s.ChangeRole(ctx, l, "s9", wire.Monitor, whole("s9", wire.Barge))
+		if err == nil {
+			t.Error("a session that is not there changed its role")
+		}
+	})
+}

@@ -23,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"livemon/conference"
 	"livemon/fsconf"
 	"livemon/internal/api"
@@ -68,20 +70,21 @@ func Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	var wg sync.WaitGroup
-	runCtx, stop := context.WithCancel(ctx)
-	defer func() { stop(); wg.Wait() }()
-	wg.Go(func() { err = errors.Join(err, svc.Run(runCtx)) })
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
+	var g errgroup.Group
+	runCtx, stop := context.WithCancel(ctx)
+	defer func() { stop(); err = errors.Join(err, g.Wait()) }()
+	g.Go(func() error { return svc.Run(runCtx) })
 	const token = "demo"
 	srv := &http.Server{Handler: api.NewServer(svc, api.ServerOptions{Token: token, Logger: log}), ReadHeaderTimeout: stepTime}
-	wg.Go(func() {
-		if serr := srv.Serve(ln); !errors.Is(serr, http.ErrServerClosed) {
-			err = errors.Join(err, serr)
+	g.Go(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
 		}
+		return nil
 	})
 	defer func() { err = errors.Join(err, srv.Close()) }()
 	d.client = api.NewClient("http://"+ln.Addr().String(), token)
@@ -104,7 +107,8 @@ type demo struct {
 	leaks map[string]int
 }
 
-func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
+// printf prints. Whoever cannot read it still gets the outcome.
+func (d *demo) printf(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format, args...) }
 
 // walk is the workflow.
 func (d *demo) walk(ctx context.Context) error {
@@ -231,7 +235,7 @@ func (d *demo) showReturn(ctx context.Context) error {
 func (d *demo) showError(ctx context.Context) error {
 	_, err := d.client.StartSession(ctx, wire.MonitorRequest{Agent: "1005", Phone: supervisor})
 	if fault.Of(err) != fault.PupilGone {
-		return fmt.Errorf("%w: listening to an agent without a call gave %v", ErrDisagrees, err)
+		return fmt.Errorf("%w: listening to an agent without a call gave %w", ErrDisagrees, err)
 	}
 	d.printf("Listening to an agent without a call: %s\n", fault.PupilGone.Digits()+" "+fault.PupilGone.Sentence())
 	return nil

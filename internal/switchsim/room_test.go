@@ -1,6 +1,7 @@
 package switchsim_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -388,7 +389,7 @@ func TestHoldInARoom(t *testing.T) {
 
 func TestReferOutOfARoom(t *testing.T) {
 	l := newLab(t)
-	if err := l.s.BlindTransfer("1001", "1003"); err != switchsim.ErrForbidden {
+	if err := l.s.BlindTransfer("1001", "1003"); !errors.Is(err, switchsim.ErrForbidden) {
 		t.Errorf("without a bond: %v", err)
 	}
 	l.want("+OK", "uuid_setvar %s signal_bond %s", l.call.A, l.call.B)
