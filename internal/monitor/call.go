@@ -36,10 +36,10 @@ type (
 		s     *session
 		reply string
 	}
-	legChanged  struct{} // something about a leg of the call: the tracker knows what
-	roomChanged struct{} // something in the call's room
-	resynced    struct{} // the switch was read anew
-	switchDead  struct{} // the switch has been away for too long
+	legChanged  struct{}                 // something about a leg of the call: the tracker knows what
+	roomChanged struct{}                 // something in the call's room
+	resynced    struct{ restarted bool } // the switch was read anew
+	switchDead  struct{}                 // the switch has been away for too long
 )
 
 // call is a monitored call. One goroutine, run, owns everything below box.
@@ -222,6 +222,11 @@ func (c *call) handle(ctx context.Context, msg any) {
 	case resynced:
 		c.fresh = false
 		c.seeLegs()
+		if m.restarted {
+			for _, s := range c.sessions {
+				c.end(s, 0, reasonRestarted)
+			}
+		}
 	case switchDead:
 		for _, s := range c.sessions {
 			c.end(s, fault.SwitchTimeout, "the switch died, or cannot be reached any more")
@@ -274,6 +279,10 @@ func (c *call) view() callView {
 		}
 		l := legView{session: s.x.ID, desired: s.x.Desired, dialing: s.dialing, alive: alive, answered: alive && leg.Answered && s.parked,
 			joined: alive && c.room != "" && leg.Room == c.room, leaving: s.leaving, ended: s.ended}
+		if l.joined {
+			s.wasIn = true
+		}
+		l.was = s.wasIn
 		l.speaks = l.joined && (s.x.Role == wire.Barge || s.x.Role == wire.TakeOver)
 		v.legs = append(v.legs, l)
 	}

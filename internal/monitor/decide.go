@@ -24,6 +24,7 @@ type legView struct {
 	alive    bool
 	answered bool
 	joined   bool // a member of the call's room
+	was      bool // has been a member of it
 	leaving  bool // has to leave; the reason is known
 	ended    bool
 }
@@ -67,6 +68,7 @@ type step struct {
 // Reasons that sessions end with.
 const (
 	reasonHungUp      = "the supervisor hung up"
+	reasonRemoved     = "the supervisor was removed from the conference"
 	reasonStopped     = "stopped on request"
 	reasonPupilGone   = "the agent is no longer on the call"
 	reasonUserGone    = "the customer is no longer on the call"
@@ -94,6 +96,9 @@ func decide(v callView) step {
 		live++
 		if l.joined {
 			joined++
+		}
+		if l.alive && l.was && !l.joined && !l.leaving {
+			return step{action: dismiss, session: l.session, reason: reasonRemoved}
 		}
 		if l.answered && !l.leaving {
 			wantIn++

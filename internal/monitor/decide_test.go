@@ -9,7 +9,7 @@ import (
 )
 
 // leg makes a supervisor's leg; how is letters: a alive, n answered, j joined,
-// l leaving, s speaks, d dialing, e ended.
+// w was joined, l leaving, s speaks, d dialing, e ended.
 func leg(session string, desired wire.Role, how string) legView {
 	l := legView{session: session, desired: desired}
 	for _, c := range how {
@@ -20,6 +20,8 @@ func leg(session string, desired wire.Role, how string) legView {
 			l.alive, l.answered = true, true
 		case 'j':
 			l.alive, l.answered, l.joined = true, true, true
+		case 'w':
+			l.was = true
 		case 'l':
 			l.leaving = true
 		case 's':
@@ -53,6 +55,7 @@ func TestDecide(t *testing.T) {
 		{"he is in the room", callView{pupil: inRoom, user: inRoom, legs: []legView{mon("j")}}, step{action: plan}},
 		{"a second one answers", callView{pupil: inRoom, user: inRoom, legs: []legView{barge, leg("s2", wire.Monitor, "n")}}, step{action: join, session: "s2"}},
 		{"he hangs up", callView{pupil: inRoom, user: inRoom, legs: []legView{mon("")}}, step{action: endLeg, session: "s1", reason: reasonHungUp}},
+		{"somebody kicks him", callView{pupil: inRoom, user: inRoom, legs: []legView{mon("nw")}}, step{action: dismiss, session: "s1", reason: reasonRemoved}},
 		{"one of two hangs up", callView{pupil: inRoom, user: inRoom, legs: []legView{second, mon("")}}, step{action: endLeg, session: "s1", reason: reasonHungUp}},
 		{"nobody is left", callView{pupil: inRoom, user: inRoom}, step{action: returned}},
 		{"nobody is left but one whose telephone rings", callView{pupil: inRoom, user: inRoom, legs: []legView{mon("a")}}, step{action: await}},

@@ -59,6 +59,7 @@ type node struct {
 	lostAt      time.Time // when the connection was lost, while it is
 	lostWhy     string
 	version     string
+	core        string // the switch's own id; another one says that it was started anew
 	confDir     string
 	calls       map[string]*call    // by call id
 	sessions    map[string]*session // live ones, by id
@@ -268,6 +269,10 @@ func (n *node) Resync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	core, err := n.sw().API(ctx, "global_getvar core_uuid")
+	if err != nil {
+		return err
+	}
 	n.mu.Lock()
 	if _, err := n.tracker.Load(snap); err != nil {
 		n.mu.Unlock()
@@ -285,9 +290,10 @@ func (n *node) Resync(ctx context.Context) error {
 		return err
 	}
 	n.mu.Lock()
-	n.ready, n.lostAt, n.lostWhy = true, time.Time{}, ""
+	restarted := n.core != "" && n.core != core
+	n.ready, n.core, n.lostAt, n.lostWhy = true, core, time.Time{}, ""
 	for _, c := range n.calls {
-		c.post(resynced{})
+		c.post(resynced{restarted})
 	}
 	n.mu.Unlock()
 	n.wantWrite()

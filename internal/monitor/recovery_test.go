@@ -192,8 +192,8 @@ func TestSwitchDies(t *testing.T) {
 		s := h.listen("1001", "1002")
 		h.sim.Restart()
 		s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Ended })
-		if s.Reason == "" {
-			t.Error("the session does not say why it ended")
+		if s.Reason != "it ended while the switch or livemon was away" {
+			t.Errorf("the session ended: %q", s.Reason)
 		}
 		h.ready()
 		h.call("5550100", "1001")

@@ -25,6 +25,7 @@ type session struct {
 	dialing  bool      // asked for, and neither seen nor refused yet
 	until    time.Time // when dialing is given up
 	parked   bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
+	wasIn    bool      // has been in the call's room
 	recorded bool      // that he listens is in the audit stream
 	adopted  bool      // taken over from another controller, and not compared with the room yet
 	leaving  bool      // has to leave, with leave

@@ -107,6 +107,9 @@ func (c *call) move(ctx context.Context) {
 	c.n.byRoom[room] = c
 	c.n.mu.Unlock()
 	c.room, c.shop, c.fresh = room, false, false
+	for _, s := range c.sessions {
+		s.wasIn = false
+	}
 	// To the switch a profile that is missing is no error.
 	if err := fsconf.Ready(ctx, c.n.sw(), c.n.m.cfg.Settings); err != nil {
 		c.moveFailed(ctx, err)
@@ -125,6 +128,11 @@ func (c *call) move(ctx context.Context) {
 	}
 	c.setMoving(true)
 	defer c.setMoving(false)
+	// A call whose media does not pass the switch would lose the user. To any
+	// other this is an error that changes nothing.
+	if _, err := c.api(ctx, "uuid_media "+c.pupil); err == nil {
+		pause(ctx, mediaTime, nil)
+	}
 	// Both legs get the same flags: keys go to the other party, as in a bridge.
 	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", c.pupil, room, fsconf.Profile))
 	if err != nil {
@@ -152,6 +160,10 @@ func (c *call) move(ctx context.Context) {
 		_, _ = c.api(ctx, strings.TrimRight("uuid_setvar "+channel+" "+varTransfers+" "+transfers, " "))
 	}
 }
+
+// mediaTime is what the legs of a call take to bring their media back to the
+// switch; no event says when they have.
+const mediaTime = 500 * time.Millisecond
 
 // varTransfers counts how often a channel may still be transferred before
 // FreeSWITCH hangs it up; without it the switch takes the Max-Forwards that the

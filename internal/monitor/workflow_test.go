@@ -169,6 +169,23 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
+// TestSomebodyKicksTheSupervisor: he is not brought back.
+func TestSomebodyKicksTheSupervisor(t *testing.T) {
+	h := build(t)
+	c := h.call("5550100", "1001")
+	s := h.listen("1001", "1002")
+	for _, ch := range h.sim.Channels() {
+		if ch.UUID == s.Channel {
+			h.api(fmt.Sprintf("conference %s kick %d", s.Room, ch.Member))
+		}
+	}
+	if s = h.ended(s.ID, 0); s.Reason != "the supervisor was removed from the conference" {
+		t.Errorf("ended: %q", s.Reason)
+	}
+	h.gone(s.Channel)
+	h.bridged(c)
+}
+
 // TestManyMoves: FreeSWITCH hangs up a channel that has been transferred too
 // often, and takes how often that is from the call. Monitoring does not count.
 func TestManyMoves(t *testing.T) {

@@ -85,7 +85,9 @@ func init() {
 		"uuid_transfer":      now((*Switch).apiTransfer),
 		"uuid_dual_transfer": now((*Switch).apiDualTransfer),
 		"version":            text("FreeSWITCH Version " + version + "-release+simulated (simulated)\n"),
-		"xml_locate":         now((*Switch).apiXML),
+		// All calls of the simulation have their media on the switch already.
+		"uuid_media": now(func(*Switch, string) string { return "-ERR Operation failed\n" }),
+		"xml_locate": now((*Switch).apiXML),
 	}
 }
 
