@@ -318,11 +318,15 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 		return nil
 	}
 	if err := c.n.journal.drain(ctx); err != nil {
+		c.n.refusedRole(s.x, to, via, err)
 		return err
 	}
 	rec := record(s.x, "role", via)
 	rec.From, rec.To = s.x.Desired, to
 	if _, err := c.n.m.store.ChangeRole(ctx, c.n.fence(), s.x.ID, to, rec); err != nil {
+		if fault.Of(err) != fault.SpeakerBusy { // that one the store records itself
+			c.n.refusedRole(s.x, to, via, err)
+		}
 		return err
 	}
 	s.adopted = false // what is asked for now counts, whatever the room is found to be
