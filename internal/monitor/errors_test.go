@@ -298,7 +298,7 @@ func TestStoreAway(t *testing.T) {
 		}
 		late = nil
 		for _, r := range recs {
-			if r.Late {
+			if r.Late && r.Event == "role" {
 				late = append(late, string(r.From)+">"+string(r.To))
 			}
 		}
