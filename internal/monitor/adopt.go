@@ -181,8 +181,9 @@ func (n *node) callParties(x wire.Session, leg tracker.Leg) tracker.Call {
 	return tc
 }
 
-// adoptRooms sees to rooms of ours in which no supervisor is left: a controller
-// died before it could give the call back.
+// adoptRooms sees to rooms of ours that nobody cares for: a controller died
+// before it could give the call back, or a command was carried out although the
+// connection ended before it was answered.
 func (n *node) adoptRooms() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

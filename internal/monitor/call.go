@@ -52,10 +52,8 @@ type call struct {
 
 	box mailbox
 
-	pupil, user string  // channels; guarded by the node's mutex, like firstGone
-	firstGone   string  // of pupil and user, the one that hung up first
-	held        [2]bool // whether the telephone of pupil and user holds the other; guarded likewise
-	moving      bool    // a transfer of ours is under way; it makes the switch say that nobody holds any more
+	pupil, user string // channels; guarded by the node's mutex, like firstGone
+	firstGone   string // of pupil and user, the one that hung up first
 	userNumber  string
 
 	room     string // the room they are in, or are being moved to
@@ -71,16 +69,11 @@ type call struct {
 	retryAt time.Time // when to look again although nothing has happened
 }
 
-// newCall returns a call that knows nothing of sessions yet. The node's mutex is held.
 func newCall(n *node, tc tracker.Call) *call {
 	c := &call{n: n, id: tc.ID, agent: tc.Agent, pupil: tc.Pupil, user: tc.User, userNumber: tc.UserNumber,
 		room: tc.Room, shop: n.isShop(tc.Room), over: make(chan struct{}), placeAt: time.Now(),
 		log: n.log.With("call", tc.ID, "agent", tc.Agent)}
 	c.box.wake = make(chan struct{}, 1)
-	for i, ch := range []string{c.pupil, c.user} {
-		l, _ := n.tracker.Leg(ch)
-		c.held[i] = l.Held
-	}
 	return c
 }
 

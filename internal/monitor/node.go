@@ -176,7 +176,7 @@ func (n *node) sw() *esl.Client {
 }
 
 func subscribedEvents() []string {
-	return slices.Concat(tracker.Events(), []string{"BACKGROUND_JOB", "CUSTOM conference::maintenance", "CHANNEL_HANGUP", "CHANNEL_PARK", "CHANNEL_HOLD", "CHANNEL_UNHOLD"})
+	return slices.Concat(tracker.Events(), []string{"BACKGROUND_JOB", "CUSTOM conference::maintenance", "CHANNEL_HANGUP", "CHANNEL_PARK"})
 }
 
 func subscribedHeaders() []string {
@@ -220,7 +220,11 @@ func (n *node) tick(ctx context.Context) error {
 		n.mu.Lock()
 		changes := n.tracker.Tick(time.Now())
 		n.changed(changes)
+		ready := n.ready
 		n.mu.Unlock()
+		if ready {
+			n.adoptRooms()
+		}
 		if !changes.Empty() {
 			n.m.touch()
 			n.wantWrite()
@@ -386,7 +390,6 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 		if s = n.byLeg[channel]; s != nil && e.Name == "CHANNEL_PARK" {
 			s.parked = true
 		}
-		c.noteHold(e.Name, channel)
 		if e.Name == "CHANNEL_HANGUP" && c.firstGone == "" && (channel == c.pupil || channel == c.user) {
 			c.firstGone = channel
 		}

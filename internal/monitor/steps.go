@@ -126,8 +126,7 @@ func (c *call) move(ctx context.Context) {
 			return
 		}
 	}
-	c.setMoving(true)
-	defer c.setMoving(false)
+	held := c.holders(ctx)
 	// A call whose media does not pass the switch would lose the user. To any
 	// other this is an error that changes nothing.
 	if _, err := c.api(ctx, "uuid_media "+c.pupil); err == nil {
@@ -135,15 +134,15 @@ func (c *call) move(ctx context.Context) {
 	}
 	// Both legs get the same flags: keys go to the other party, as in a bridge.
 	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", c.pupil, room, fsconf.Profile))
-	if err != nil {
+	if isRefusal(err) {
 		c.moveFailed(ctx, err)
 		return
 	}
-	// +OK says nothing: believe only that both are members.
+	// +OK says nothing, and no answer neither: believe only that both are members.
 	arrived := func() bool { v := c.view(); return v.pupil == inRoom && v.user == inRoom }
 	if !c.await(ctx, c.n.m.cfg.MoveTimeout, arrived) {
 		if ctx.Err() == nil {
-			c.moveFailed(ctx, nil)
+			c.moveFailed(ctx, err)
 		}
 		return
 	}
@@ -151,7 +150,7 @@ func (c *call) move(ctx context.Context) {
 		c.n.update(s, func(x *wire.Session) { x.Room = room })
 	}
 	c.bond(ctx)
-	c.holdMusic(ctx)
+	c.holdMusic(ctx, held)
 	for channel, transfers := range was {
 		if transfers = strings.TrimSpace(transfers); transfers == "_undef_" {
 			transfers = ""
@@ -170,33 +169,20 @@ const mediaTime = 500 * time.Millisecond
 // call came in with. Our moves get a count of their own.
 const varTransfers = "max_session_transfers"
 
-func (c *call) setMoving(on bool) {
-	c.n.mu.Lock()
-	c.moving = on
-	c.n.mu.Unlock()
-}
-
-// noteHold follows who holds whom. The node's mutex is held.
-func (c *call) noteHold(event, channel string) {
-	for i, ch := range []string{c.pupil, c.user} {
-		if ch != channel {
-			continue
-		}
-		switch {
-		case event == "CHANNEL_HOLD":
-			c.held[i] = true
-		case event == "CHANNEL_UNHOLD" && !c.moving:
-			c.held[i] = false
-		}
+// holders tells which of pupil and user has put the other on hold. A transfer
+// makes the switch forget that in its events; what the telephone said last, its
+// session description, is there all the same.
+func (c *call) holders(ctx context.Context) (held [2]bool) {
+	for i, channel := range []string{c.pupil, c.user} {
+		sdp, err := c.api(ctx, "uuid_getvar "+channel+" switch_r_sdp")
+		held[i] = err == nil && holding(sdp)
 	}
+	return held
 }
 
 // holdMusic lets a party who is on hold hear the music again: it was played on
 // his leg, and a move ends it. The holder's resuming stops it as before.
-func (c *call) holdMusic(ctx context.Context) {
-	c.n.mu.Lock()
-	held := c.held
-	c.n.mu.Unlock()
+func (c *call) holdMusic(ctx context.Context, held [2]bool) {
 	for i, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
 		if !held[i] {
 			continue
@@ -288,7 +274,7 @@ func (c *call) giveBack(ctx context.Context) bool {
 			// A leg that has hung up meanwhile needs no tidying.
 			_, _ = c.api(ctx, "uuid_setvar "+ch+" "+varParty)
 		}
-		c.holdMusic(ctx)
+		c.holdMusic(ctx, c.holders(ctx))
 		return true
 	}
 	c.failed++

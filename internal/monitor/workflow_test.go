@@ -135,10 +135,29 @@ func TestHold(t *testing.T) {
 	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.until("the call is a plain bridge", func() bool {
+	bridge := func() bool {
 		return slices.ContainsFunc(h.sim.Channels(), func(i switchsim.ChannelInfo) bool { return i.UUID == c.A && i.Partner == c.B })
-	})
+	}
+	h.until("the call is a plain bridge", bridge)
 	h.until("music in the bridge", music)
+	s = h.listen("1001", "1002")
+	h.until("music in the room", music)
+	if err := h.sim.Unhold(c.B); err != nil {
+		t.Fatal(err)
+	}
+	h.hears(c.A, c.B)
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.bridged(c)
+	h.frames(20)
+	if music() {
+		t.Error("music is played to a customer who is not on hold")
+	}
+	if err := h.sim.Hold(c.B); err != nil {
+		t.Fatal(err)
+	}
+	h.until("music after all that", music)
 	if err := h.sim.Unhold(c.B); err != nil {
 		t.Fatal(err)
 	}

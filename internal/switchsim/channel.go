@@ -54,16 +54,17 @@ type channel struct {
 	digits    string // keys pressed
 	received  string // keys that its telephone was sent
 
-	answered bool
-	early    bool
-	media    bool // codecs are set
-	dead     bool // it has been hung up
-	gone     bool // and nothing is left of it
-	held     bool // its telephone has put it on hold
-	quiet    bool // its owner does not talk
-	musicBy  *channel
-	sound    string // what is played to it by itself
-	soundMix bool   // the sound comes on top of what it hears
+	answered    bool
+	early       bool
+	media       bool // codecs are set
+	dead        bool // it has been hung up
+	gone        bool // and nothing is left of it
+	held        bool // its telephone has put it on hold
+	quiet       bool // its owner does not talk
+	musicBy     *channel
+	heldQuietly bool   // its telephone holds, but since a transfer the switch does not know
+	sound       string // what is played to it by itself
+	soundMix    bool   // the sound comes on top of what it hears
 
 	bridge   *bridge
 	member   *member

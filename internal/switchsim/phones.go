@@ -157,6 +157,11 @@ func (s *Switch) Hangup(who, cause string) error {
 	})
 }
 
+// sdp is what a telephone says of its media: sendrecv, or sendonly while it holds.
+func sdp(direction string) string {
+	return "v=0\r\ns=phone\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=" + direction + "\r\n"
+}
+
 // Hold presses the telephone's hold key. Its partner, the channel that its
 // signal_bond names, hears music; without one nobody does.
 func (s *Switch) Hold(who string) error {
@@ -165,6 +170,7 @@ func (s *Switch) Hold(who string) error {
 			return nil
 		}
 		ch.held, ch.t.lastHold = true, s.now
+		ch.set("switch_r_sdp", sdp("sendonly"))
 		if m := ch.member; m != nil {
 			s.hush(m, true)
 		}
@@ -186,9 +192,13 @@ func (s *Switch) Unhold(who string) error {
 			return nil
 		}
 		ch.held = false
-		s.setCallState(ch, "UNHELD")
-		s.tell(ch, "CHANNEL_UNHOLD", fromHold)
-		s.setCallState(ch, "ACTIVE")
+		ch.set("switch_r_sdp", sdp("sendrecv"))
+		if !ch.heldQuietly {
+			s.setCallState(ch, "UNHELD")
+			s.tell(ch, "CHANNEL_UNHOLD", fromHold)
+			s.setCallState(ch, "ACTIVE")
+		}
+		ch.heldQuietly = false
 		for _, other := range s.order {
 			if other.musicBy == ch {
 				other.musicBy = nil

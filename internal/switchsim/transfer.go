@@ -21,7 +21,8 @@ func (s *Switch) transfer(ch *channel, dest, dialplan, context string) bool {
 		s.hangup(ch, "EXCHANGE_ROUTING_ERROR")
 		return false
 	}
-	if ch.held { // the telephone goes on holding, but the switch says that it does not
+	if ch.held && !ch.heldQuietly { // the telephone goes on holding, but the switch says that it does not
+		ch.heldQuietly = true
 		s.setCallState(ch, "UNHELD")
 		s.tell(ch, "CHANNEL_UNHOLD", fromHold)
 		s.setCallState(ch, "ACTIVE")
