@@ -56,8 +56,8 @@ type Agent struct {
 	State       AgentState   `json:"state"`
 	Since       time.Time    `json:"since"` // when State began, by the switch's clock
 	Node        string       `json:"node"`
-	Call        string       `json:"call,omitempty"`      // the call's id, empty when on none
-	User        string       `json:"user,omitempty"`      // the user's number
+	Call        string       `json:"call"`                // the call's id, empty when on none
+	User        string       `json:"user"`                // the user's number
 	Direction   string       `json:"direction,omitempty"` // of the call as the agent sees it: inbound or outbound
 	Queue       string       `json:"queue,omitempty"`
 	Supervisors []Supervisor `json:"supervisors"` // who is on this agent's call; never null
