@@ -2,12 +2,14 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"livemon/conference"
+	"livemon/esl"
 	"livemon/internal/fault"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
@@ -430,4 +432,25 @@ func (n *node) isReady() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.ready && n.holding
+}
+
+// api sends one command to the switch.
+func (c *call) api(ctx context.Context, line string) (string, error) {
+	return c.n.sw().API(ctx, line)
+}
+
+// isRefusal tells whether the switch answered, and said no.
+func isRefusal(err error) bool { return errors.Is(err, esl.ErrReply) }
+
+// leg returns what the tracker knows of a channel.
+func (c *call) leg(channel string) (legInfo, bool) {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	l, ok := c.n.tracker.Leg(channel)
+	return legInfo{Answered: l.Answered, Room: l.Room}, ok
+}
+
+type legInfo struct {
+	Answered bool
+	Room     string
 }

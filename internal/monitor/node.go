@@ -186,37 +186,23 @@ func subscribedHeaders() []string {
 // keepLease renews the lease. While the store is away nobody else can take it
 // from there, so the node is kept: sessions go on, and may become less.
 func (n *node) keepLease(ctx context.Context, lease state.Lease) error {
-	t := time.NewTicker(n.m.cfg.LeaseTTL / 3)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.C:
-		}
+	return every(ctx, n.m.cfg.LeaseTTL/3, func() error {
 		err := n.m.store.RenewLease(ctx, lease, n.m.cfg.LeaseTTL)
 		switch {
-		case err == nil:
 		case errors.Is(err, state.ErrFenced):
 			// A store that lost its memory has no newer holder: begin anew with it.
 			return fmt.Errorf("the lease was lost: %w", err)
-		case ctx.Err() == nil:
+		case err != nil && ctx.Err() == nil:
 			n.log.Warn("the lease cannot be renewed", "error", err)
 		}
-	}
+		return nil
+	})
 }
 
-// tick lets the tracker notice what only time changes, such as the end of a
-// wrap-up.
+// tick sees to what only time brings about: the end of a wrap-up, and rooms that
+// nobody cares for.
 func (n *node) tick(ctx context.Context) error {
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.C:
-		}
+	return every(ctx, time.Second, func() error {
 		n.mu.Lock()
 		changes := n.tracker.Tick(time.Now())
 		n.changed(changes)
@@ -229,12 +215,28 @@ func (n *node) tick(ctx context.Context) error {
 			n.m.touch()
 			n.wantWrite()
 		}
-	}
+		return nil
+	})
 }
 
 // watchDeath gives up the sessions of a switch that stays away.
 func (n *node) watchDeath(ctx context.Context) error {
-	t := time.NewTicker(max(n.m.cfg.DeadAfter/10, 50*time.Millisecond))
+	return every(ctx, max(n.m.cfg.DeadAfter/10, 50*time.Millisecond), func() error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.ready || n.lostAt.IsZero() || time.Since(n.lostAt) <= n.m.cfg.DeadAfter {
+			return nil
+		}
+		for _, c := range n.calls {
+			c.post(switchDead{})
+		}
+		return nil
+	})
+}
+
+// every calls f at intervals until it fails or ctx ends.
+func every(ctx context.Context, d time.Duration, f func() error) error {
+	t := time.NewTicker(d)
 	defer t.Stop()
 	for {
 		select {
@@ -242,290 +244,10 @@ func (n *node) watchDeath(ctx context.Context) error {
 			return ctx.Err()
 		case <-t.C:
 		}
-		n.mu.Lock()
-		dead := !n.ready && !n.lostAt.IsZero() && time.Since(n.lostAt) > n.m.cfg.DeadAfter
-		var calls []*call
-		if dead {
-			for _, c := range n.calls {
-				calls = append(calls, c)
-			}
-		}
-		n.mu.Unlock()
-		for _, c := range calls {
-			c.post(switchDead{})
-		}
-	}
-}
-
-// Resync implements esl.Handler: the switch is read as a whole, and everything
-// known of it is put right. Events that fired meanwhile are applied afterwards.
-func (n *node) Resync(ctx context.Context) error {
-	snap, err := n.read(ctx)
-	if err != nil {
-		n.log.Warn("the switch could not be read", "error", err)
-		return err
-	}
-	version, err := n.sw().API(ctx, "version")
-	if err != nil {
-		return err
-	}
-	confDir, err := n.sw().API(ctx, "global_getvar conf_dir")
-	if err != nil {
-		return err
-	}
-	core, err := n.sw().API(ctx, "global_getvar core_uuid")
-	if err != nil {
-		return err
-	}
-	n.mu.Lock()
-	if _, err := n.tracker.Load(snap); err != nil {
-		n.mu.Unlock()
-		n.log.Error("what the switch says of itself could not be understood", "error", err)
-		return err
-	}
-	n.version, n.confDir = strings.TrimSpace(version), strings.TrimSpace(confDir)
-	n.cleanUp()
-	n.replace = true
-	n.mu.Unlock()
-	if err := n.askUsers(ctx); err != nil {
-		return err
-	}
-	if err := n.adopt(ctx); err != nil {
-		return err
-	}
-	n.mu.Lock()
-	restarted := n.core != "" && n.core != core
-	n.ready, n.core, n.lostAt, n.lostWhy = true, core, time.Time{}, ""
-	for _, c := range n.calls {
-		c.post(resynced{restarted})
-	}
-	n.mu.Unlock()
-	n.wantWrite()
-	n.m.touch()
-	n.log.Info("the switch has been read", "version", n.version)
-	return nil
-}
-
-// tableLag is how far the switch's tables may be behind its events.
-const tableLag = 60 * time.Millisecond
-
-// read asks the switch for everything the tracker needs.
-func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
-	pause(ctx, tableLag, nil)
-	snap := tracker.Snapshot{Time: time.Now(), Vars: map[string]map[string]string{}}
-	ask := func(line string) (string, error) {
-		reply, err := n.sw().API(ctx, line)
-		var e *esl.Error
-		if errors.As(err, &e) && errors.Is(err, esl.ErrReply) {
-			return e.Reply, nil // a module that is not loaded is an answer too
-		}
-		return reply, err
-	}
-	for i, line := range tracker.SnapshotCommands() {
-		reply, err := ask(line)
-		if err != nil {
-			return tracker.Snapshot{}, err
-		}
-		switch i {
-		case 0:
-			snap.Channels = []byte(reply)
-		case 1:
-			snap.Calls = []byte(reply)
-		case 2:
-			snap.Registrations = []byte(reply)
-		case 3:
-			snap.Conferences = []byte(reply)
-		case 4:
-			snap.CCAgents = reply
-		case 5:
-			snap.Users = reply
-		}
-	}
-	for _, ch := range tracker.ChannelIDs(snap.Channels) {
-		dump, err := ask("uuid_dump " + ch + " json")
-		if err != nil {
-			return tracker.Snapshot{}, err
-		}
-		snap.Vars[ch] = tracker.DumpVars([]byte(dump))
-	}
-	return snap, nil
-}
-
-// askUsers asks the directory about presence ids that were seen for the first time.
-func (n *node) askUsers(ctx context.Context) error {
-	n.mu.Lock()
-	unknown := n.tracker.UnknownPresence()
-	n.mu.Unlock()
-	for _, p := range unknown {
-		user, domain, _ := strings.Cut(p, "@")
-		reply, err := n.sw().API(ctx, "user_exists id "+user+" "+domain)
-		if err != nil && !errors.Is(err, esl.ErrReply) && !errors.Is(err, esl.ErrArgument) {
+		if err := f(); err != nil {
 			return err
 		}
-		n.mu.Lock()
-		n.changed(n.tracker.SetUser(p, err == nil && strings.TrimSpace(reply) == "true"))
-		n.mu.Unlock()
 	}
-	return nil
-}
-
-// Event implements esl.Handler. It never waits.
-func (n *node) Event(_ context.Context, e *esl.Event) {
-	n.mu.Lock()
-	changes := n.tracker.Apply(e)
-	n.changed(changes)
-	channel, room := e.Get("Unique-ID"), e.Get("Conference-Name")
-	c := n.byChannel[channel]
-	if c == nil && room != "" {
-		c = n.byRoom[room]
-	}
-	var s *session
-	switch {
-	case e.Name == "BACKGROUND_JOB":
-		if s = n.jobs[e.Get("Job-UUID")]; s != nil {
-			delete(n.jobs, e.Get("Job-UUID"))
-			c = s.call
-		}
-	case c != nil:
-		if s = n.byLeg[channel]; s != nil && e.Name == "CHANNEL_PARK" {
-			s.parked = true
-		}
-		if e.Name == "CHANNEL_HANGUP" && c.firstGone == "" && (channel == c.pupil || channel == c.user) {
-			c.firstGone = channel
-		}
-	}
-	n.mu.Unlock()
-	if !changes.Empty() {
-		n.m.touch()
-		n.wantWrite()
-	}
-	if c == nil {
-		return
-	}
-	switch {
-	case e.Name == "BACKGROUND_JOB":
-		c.post(originated{s, strings.TrimSpace(e.Body)})
-	case s != nil && e.Get("Action") == "dtmf":
-		c.post(keyPressed{s, e.Get("Data"), e.Time})
-	case room != "":
-		c.post(roomChanged{})
-	default:
-		c.post(legChanged{})
-	}
-}
-
-// Lost implements esl.Handler.
-func (n *node) Lost(err error) {
-	n.mu.Lock()
-	if n.ready || n.lostAt.IsZero() {
-		n.lostAt = time.Now()
-	}
-	n.ready, n.lostWhy = false, err.Error()
-	n.mu.Unlock()
-	n.m.touch()
-	n.log.Warn("the event connection is lost", "error", err)
-}
-
-// changed notes what has to be stored. n.mu is held.
-func (n *node) changed(c tracker.Changes) {
-	for _, name := range c.RemovedAgents {
-		n.dirtyAgents[name] = nil
-	}
-	for _, a := range c.Agents {
-		n.dirtyAgents[a.Agent] = &a
-	}
-	for _, id := range c.RemovedCalls {
-		n.dirtyCalls[id] = nil
-	}
-	for _, x := range c.Calls {
-		n.dirtyCalls[x.ID] = &x
-	}
-	if len(n.dirtyAgents)+len(n.dirtyCalls) > maxDirty {
-		n.cleanUp()
-		n.replace = true // the store is away: one full write will do when it is back
-	}
-}
-
-// maxDirty is how many changes are gathered while the store is away.
-const maxDirty = 50_000
-
-// cleanUp forgets what would have to be stored. n.mu is held.
-func (n *node) cleanUp() {
-	n.dirtyAgents, n.dirtyCalls, n.replace = map[string]*wire.Agent{}, map[string]*tracker.Call{}, false
-}
-
-func (n *node) wantWrite() {
-	select {
-	case n.write <- struct{}{}:
-	default:
-	}
-}
-
-// storeInterval is how long changes of agents and calls are gathered before
-// they are stored together.
-const storeInterval = 20 * time.Millisecond
-
-// storeChanges writes agents and calls to the store, in batches, and asks the
-// directory about presence ids that turned up.
-func (n *node) storeChanges(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-n.write:
-		}
-		pause(ctx, storeInterval, nil)
-		if err := n.askUsers(ctx); err != nil && ctx.Err() == nil {
-			n.log.Debug("the directory could not be asked", "error", err)
-		}
-		n.mu.Lock()
-		dirtyAgents, dirtyCalls, replace, lease := n.dirtyAgents, n.dirtyCalls, n.replace, n.lease
-		n.cleanUp()
-		var agents []wire.Agent
-		var calls []tracker.Call
-		if replace {
-			agents, calls = n.tracker.Agents(), n.tracker.Calls()
-		}
-		n.mu.Unlock()
-		var err error
-		if replace {
-			err = errors.Join(n.m.store.ReplaceAgents(ctx, lease, agents), n.m.store.ReplaceCalls(ctx, lease, stored(calls)))
-		} else {
-			changed, removed := split(dirtyAgents)
-			changedCalls, removedCalls := split(dirtyCalls)
-			err = errors.Join(n.m.store.PutAgents(ctx, lease, changed, removed), n.m.store.PutCalls(ctx, lease, stored(changedCalls), removedCalls))
-		}
-		if err != nil && ctx.Err() == nil {
-			n.log.Warn("agents and calls could not be stored", "error", err)
-			n.mu.Lock()
-			n.replace = true
-			n.mu.Unlock()
-			if !errors.Is(err, state.ErrFenced) {
-				pause(ctx, time.Second, nil)
-				n.wantWrite()
-			}
-		}
-	}
-}
-
-func split[T any](dirty map[string]*T) (changed []T, removed []string) {
-	for k, v := range dirty {
-		if v == nil {
-			removed = append(removed, k)
-		} else {
-			changed = append(changed, *v)
-		}
-	}
-	return changed, removed
-}
-
-func stored(calls []tracker.Call) []state.Call {
-	out := make([]state.Call, 0, len(calls))
-	for _, c := range calls {
-		out = append(out, state.Call{ID: c.ID, Node: c.Node, Agent: c.Agent, Pupil: c.Pupil, User: c.User, UserNumber: c.UserNumber,
-			Direction: c.Direction, Queue: c.Queue, Room: c.Room, Ours: strings.HasPrefix(c.Room, roomPrefix), Since: c.Since})
-	}
-	return out
 }
 
 // agents returns the node's agents if this controller follows it.
@@ -629,4 +351,10 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 	case <-wake:
 	case <-ctx.Done():
 	}
+}
+
+func (n *node) conf() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.confDir
 }

@@ -1,0 +1,65 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+
+	"livemon/fsconf"
+	"livemon/internal/fault"
+	"livemon/internal/wire"
+)
+
+// maxJoins is how often a supervisor's leg is sent to the room.
+const maxJoins = 2
+
+// join brings a supervisor's leg into the room, mute and deaf.
+func (c *call) join(ctx context.Context, s *session) {
+	// Rooms of ours are locked against everybody but supervisors. A lock or PIN
+	// of the shop's own holds for supervisors too.
+	vars := fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, c.shop,
+		varSession, s.x.ID, varCall, c.id, varAgent, quoteVar(s.x.Agent))
+	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
+		c.joinFailed(ctx, s, err)
+		return
+	}
+	c.n.update(s, func(x *wire.Session) {
+		if x.Status != wire.Listening {
+			x.Status = wire.Answered
+		}
+		x.Room = c.room
+	})
+	target := c.room
+	if !c.shop {
+		target += "@" + fsconf.Profile // a room of the shop's exists already, with its own profile
+	}
+	// A room that refuses him parks him, so that he can be told.
+	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s 'conference:%s+flags{mute|deaf},park' inline", s.x.Channel, target))
+	if err != nil {
+		c.joinFailed(ctx, s, err)
+		return
+	}
+	c.await(ctx, c.n.m.cfg.JoinTimeout/maxJoins, func() bool {
+		l, ok := c.leg(s.x.Channel)
+		return !ok || l.Room == c.room
+	})
+	if l, ok := c.leg(s.x.Channel); ctx.Err() == nil && ok && l.Room != c.room {
+		if s.tries++; s.tries >= maxJoins {
+			c.joinFailed(ctx, s, nil)
+		}
+	}
+}
+
+func (c *call) joinFailed(ctx context.Context, s *session, err error) {
+	code := fault.NotAdded
+	if c.shop {
+		code = fault.PupilInConference
+	}
+	if err != nil {
+		code = fault.Of(c.n.switchError(code, "join", err))
+	}
+	c.log.Warn("a supervisor could not be added", "session", s.x.ID, "room", c.room, "error", err)
+	if v := c.view(); code != fault.SwitchTimeout && v.pupil == gone {
+		code = fault.PupilGone
+	}
+	c.dismiss(ctx, s, code, "the supervisor could not be added to the call")
+}

@@ -1,0 +1,180 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"livemon/esl"
+	"livemon/internal/tracker"
+)
+
+// Resync implements esl.Handler: the switch is read as a whole, and everything
+// known of it is put right. Events that fired meanwhile are applied afterwards.
+func (n *node) Resync(ctx context.Context) error {
+	snap, err := n.read(ctx)
+	if err != nil {
+		n.log.Warn("the switch could not be read", "error", err)
+		return err
+	}
+	version, err := n.sw().API(ctx, "version")
+	if err != nil {
+		return err
+	}
+	confDir, err := n.sw().API(ctx, "global_getvar conf_dir")
+	if err != nil {
+		return err
+	}
+	core, err := n.sw().API(ctx, "global_getvar core_uuid")
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	if _, err := n.tracker.Load(snap); err != nil {
+		n.mu.Unlock()
+		n.log.Error("what the switch says of itself could not be understood", "error", err)
+		return err
+	}
+	n.version, n.confDir = strings.TrimSpace(version), strings.TrimSpace(confDir)
+	n.cleanUp()
+	n.replace = true
+	n.mu.Unlock()
+	if err := n.askUsers(ctx); err != nil {
+		return err
+	}
+	if err := n.adopt(ctx); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	restarted := n.core != "" && n.core != core
+	n.ready, n.core, n.lostAt, n.lostWhy = true, core, time.Time{}, ""
+	for _, c := range n.calls {
+		c.post(resynced{restarted})
+	}
+	n.mu.Unlock()
+	n.wantWrite()
+	n.m.touch()
+	n.log.Info("the switch has been read", "version", n.version)
+	return nil
+}
+
+// tableLag is how far the switch's tables may be behind its events.
+const tableLag = 60 * time.Millisecond
+
+// read asks the switch for everything the tracker needs.
+func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
+	pause(ctx, tableLag, nil)
+	snap := tracker.Snapshot{Time: time.Now(), Vars: map[string]map[string]string{}}
+	ask := func(line string) (string, error) {
+		reply, err := n.sw().API(ctx, line)
+		var e *esl.Error
+		if errors.As(err, &e) && errors.Is(err, esl.ErrReply) {
+			return e.Reply, nil // a module that is not loaded is an answer too
+		}
+		return reply, err
+	}
+	for i, line := range tracker.SnapshotCommands() {
+		reply, err := ask(line)
+		if err != nil {
+			return tracker.Snapshot{}, err
+		}
+		switch i {
+		case 0:
+			snap.Channels = []byte(reply)
+		case 1:
+			snap.Calls = []byte(reply)
+		case 2:
+			snap.Registrations = []byte(reply)
+		case 3:
+			snap.Conferences = []byte(reply)
+		case 4:
+			snap.CCAgents = reply
+		case 5:
+			snap.Users = reply
+		}
+	}
+	for _, ch := range tracker.ChannelIDs(snap.Channels) {
+		dump, err := ask("uuid_dump " + ch + " json")
+		if err != nil {
+			return tracker.Snapshot{}, err
+		}
+		snap.Vars[ch] = tracker.DumpVars([]byte(dump))
+	}
+	return snap, nil
+}
+
+// askUsers asks the directory about presence ids that were seen for the first time.
+func (n *node) askUsers(ctx context.Context) error {
+	n.mu.Lock()
+	unknown := n.tracker.UnknownPresence()
+	n.mu.Unlock()
+	for _, p := range unknown {
+		user, domain, _ := strings.Cut(p, "@")
+		reply, err := n.sw().API(ctx, "user_exists id "+user+" "+domain)
+		if err != nil && !errors.Is(err, esl.ErrReply) && !errors.Is(err, esl.ErrArgument) {
+			return err
+		}
+		n.mu.Lock()
+		n.changed(n.tracker.SetUser(p, err == nil && strings.TrimSpace(reply) == "true"))
+		n.mu.Unlock()
+	}
+	return nil
+}
+
+// Event implements esl.Handler. It never waits.
+func (n *node) Event(_ context.Context, e *esl.Event) {
+	n.mu.Lock()
+	changes := n.tracker.Apply(e)
+	n.changed(changes)
+	channel, room := e.Get("Unique-ID"), e.Get("Conference-Name")
+	c := n.byChannel[channel]
+	if c == nil && room != "" {
+		c = n.byRoom[room]
+	}
+	var s *session
+	switch {
+	case e.Name == "BACKGROUND_JOB":
+		if s = n.jobs[e.Get("Job-UUID")]; s != nil {
+			delete(n.jobs, e.Get("Job-UUID"))
+			c = s.call
+		}
+	case c != nil:
+		if s = n.byLeg[channel]; s != nil && e.Name == "CHANNEL_PARK" {
+			s.parked = true
+		}
+		if e.Name == "CHANNEL_HANGUP" && c.firstGone == "" && (channel == c.pupil || channel == c.user) {
+			c.firstGone = channel
+		}
+	}
+	n.mu.Unlock()
+	if !changes.Empty() {
+		n.m.touch()
+		n.wantWrite()
+	}
+	if c == nil {
+		return
+	}
+	switch {
+	case e.Name == "BACKGROUND_JOB":
+		c.post(originated{s, strings.TrimSpace(e.Body)})
+	case s != nil && e.Get("Action") == "dtmf":
+		c.post(keyPressed{s, e.Get("Data"), e.Time})
+	case room != "":
+		c.post(roomChanged{})
+	default:
+		c.post(legChanged{})
+	}
+}
+
+// Lost implements esl.Handler.
+func (n *node) Lost(err error) {
+	n.mu.Lock()
+	if n.ready || n.lostAt.IsZero() {
+		n.lostAt = time.Now()
+	}
+	n.ready, n.lostWhy = false, err.Error()
+	n.mu.Unlock()
+	n.m.touch()
+	n.log.Warn("the event connection is lost", "error", err)
+}

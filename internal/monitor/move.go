@@ -1,0 +1,207 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"livemon/fsconf"
+	"livemon/internal/fault"
+	"livemon/internal/wire"
+)
+
+// move brings pupil and user from their bridge into a room of ours. If they do
+// not both arrive in time it is undone.
+func (c *call) move(ctx context.Context) {
+	room := roomPrefix + newID()
+	c.n.mu.Lock()
+	c.n.byRoom[room] = c
+	c.n.mu.Unlock()
+	c.room, c.shop, c.fresh = room, false, false
+	for _, s := range c.sessions {
+		s.wasIn = false
+	}
+	// To the switch a profile that is missing is no error.
+	if err := fsconf.Ready(ctx, c.n.sw(), c.n.m.cfg.Settings); err != nil {
+		c.moveFailed(ctx, err)
+		return
+	}
+	was := map[string]string{}
+	for _, leg := range []struct{ channel, party string }{{c.pupil, "pupil"}, {c.user, "user"}} {
+		var err error
+		if was[leg.channel], err = c.api(ctx, "uuid_getvar "+leg.channel+" "+varTransfers); err == nil {
+			_, err = c.api(ctx, fmt.Sprintf("uuid_setvar_multi %s %s=%s;%s=%s;%s=70", leg.channel, varParty, leg.party, varCall, c.id, varTransfers))
+		}
+		if err != nil {
+			c.moveFailed(ctx, err)
+			return
+		}
+	}
+	held := c.holders(ctx)
+	// A call whose media does not pass the switch would lose the user. To any
+	// other this is an error that changes nothing.
+	if _, err := c.api(ctx, "uuid_media "+c.pupil); err == nil {
+		pause(ctx, mediaTime, nil)
+	}
+	// Both legs get the same flags: keys go to the other party, as in a bridge.
+	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", c.pupil, room, fsconf.Profile))
+	if isRefusal(err) {
+		c.moveFailed(ctx, err)
+		return
+	}
+	// +OK says nothing, and no answer neither: believe only that both are members.
+	arrived := func() bool { v := c.view(); return v.pupil == inRoom && v.user == inRoom }
+	if !c.await(ctx, c.n.m.cfg.MoveTimeout, arrived) {
+		if ctx.Err() == nil {
+			c.moveFailed(ctx, err)
+		}
+		return
+	}
+	for _, s := range c.sessions {
+		c.n.update(s, func(x *wire.Session) { x.Room = room })
+	}
+	c.bond(ctx)
+	c.holdMusic(ctx, held)
+	for channel, transfers := range was {
+		if transfers = strings.TrimSpace(transfers); transfers == "_undef_" {
+			transfers = ""
+		}
+		// A leg that has hung up meanwhile needs no tidying.
+		_, _ = c.api(ctx, strings.TrimRight("uuid_setvar "+channel+" "+varTransfers+" "+transfers, " "))
+	}
+}
+
+// mediaTime is what the legs of a call take to bring their media back to the
+// switch; no event says when they have.
+const mediaTime = 500 * time.Millisecond
+
+// varTransfers counts how often a channel may still be transferred before
+// FreeSWITCH hangs it up; without it the switch takes the Max-Forwards that the
+// call came in with. Our moves get a count of their own.
+const varTransfers = "max_session_transfers"
+
+// holders tells which of pupil and user has put the other on hold. A transfer
+// makes the switch forget that in its events; what the telephone said last, its
+// session description, is there all the same.
+func (c *call) holders(ctx context.Context) (held [2]bool) {
+	for i, channel := range []string{c.pupil, c.user} {
+		sdp, err := c.api(ctx, "uuid_getvar "+channel+" switch_r_sdp")
+		held[i] = err == nil && holding(sdp)
+	}
+	return held
+}
+
+// holdMusic lets a party who is on hold hear the music again: it was played on
+// his leg, and a move ends it. The holder's resuming stops it as before.
+func (c *call) holdMusic(ctx context.Context, held [2]bool) {
+	for i, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
+		if !held[i] {
+			continue
+		}
+		music := ""
+		for _, ask := range []string{"uuid_getvar " + p[0] + " hold_music", "global_getvar hold_music"} {
+			v, err := c.api(ctx, ask)
+			if v = strings.TrimSpace(v); err == nil && v != "" && v != "_undef_" {
+				music = v
+				break
+			}
+		}
+		if music == "" || music == "silence" || strings.ContainsAny(music, " '") {
+			continue
+		}
+		if _, err := c.api(ctx, "uuid_broadcast "+p[1]+" "+music+" aleg"); err != nil {
+			c.log.Warn("the hold music could not be started again", "error", err)
+		}
+	}
+}
+
+// bond makes hold, blind and attended transfer of the pupil's telephone work in
+// the room as they do in a bridge, which sets and clears the same variable itself.
+func (c *call) bond(ctx context.Context) {
+	if v := c.view(); c.bonded || c.shop || v.pupil != inRoom || v.user != inRoom {
+		return
+	}
+	for _, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
+		if _, err := c.api(ctx, "uuid_setvar "+p[0]+" signal_bond "+p[1]); err != nil {
+			c.log.Warn("hold and transfer may not work in the room", "error", err)
+			return
+		}
+	}
+	c.bonded = true
+}
+
+// moveFailed undoes a move and tells the supervisors who asked for it.
+func (c *call) moveFailed(ctx context.Context, cause error) {
+	v := c.view()
+	c.log.Warn("the move into a room did not complete", "pupil", v.pupil, "user", v.user, "error", cause)
+	code, reason := fault.RoomNotCreated, "the conference could not be created"
+	switch {
+	case v.pupilFirst, v.pupil == gone && v.user != gone, v.user != gone && c.hasGone(ctx, c.pupil):
+		code, reason = fault.PupilGone, reasonPupilGone
+	case v.user == gone, c.hasGone(ctx, c.user):
+		code, reason = fault.UserGone, reasonUserGone
+	default:
+		if cause != nil && !isRefusal(cause) && !errors.Is(cause, fsconf.ErrNotReady) {
+			code, reason = fault.SwitchTimeout, reasonSwitch
+		}
+		if v.pupil != bridged || v.user != bridged {
+			c.giveBack(ctx)
+		}
+	}
+	for _, s := range c.sessions {
+		if !s.ended && !s.leaving && !s.dialing {
+			if l, ok := c.leg(s.x.Channel); ok && l.Answered {
+				c.dismiss(ctx, s, code, reason)
+			}
+		}
+	}
+}
+
+// hasGone asks the switch whether a leg has hung up: the event that says so may
+// still be on its way.
+func (c *call) hasGone(ctx context.Context, channel string) bool {
+	reply, err := c.api(ctx, "uuid_exists "+channel)
+	return err == nil && strings.TrimSpace(reply) == "false"
+}
+
+// maxGiveBack is how often a return to a bridge is tried before the call is left
+// in its room, where the parties still talk.
+const maxGiveBack = 5
+
+// giveBack brings pupil and user from wherever they are back to a plain bridge.
+func (c *call) giveBack(ctx context.Context) bool {
+	if _, err := c.api(ctx, "uuid_bridge "+c.user+" "+c.pupil); err != nil {
+		c.log.Warn("the call could not be given back to a bridge", "error", err)
+	} else if c.await(ctx, c.n.m.cfg.MoveTimeout, func() bool {
+		v := c.view()
+		return v.pupil == bridged && v.user == bridged || v.pupil == gone || v.user == gone
+	}) {
+		c.failed = 0
+		c.n.mu.Lock()
+		delete(c.n.byRoom, c.room)
+		c.n.mu.Unlock()
+		c.room, c.fresh = "", false
+		for _, ch := range []string{c.pupil, c.user} {
+			// A leg that has hung up meanwhile needs no tidying.
+			_, _ = c.api(ctx, "uuid_setvar "+ch+" "+varParty)
+		}
+		c.holdMusic(ctx, c.holders(ctx))
+		return true
+	}
+	c.failed++
+	if c.failed >= maxGiveBack {
+		c.log.Error("the call stays in its room: it could not be given back to a bridge", "room", c.room)
+	}
+	c.lookAgain(200 * time.Millisecond << c.failed)
+	return false
+}
+
+// hang hangs a party up as the bridge would have done.
+func (c *call) hang(ctx context.Context, channel string) {
+	if _, err := c.api(ctx, "uuid_kill "+channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
+		c.log.Warn("the call's other party could not be hung up", "channel", channel, "error", err)
+		c.lookAgain(time.Second)
+	}
+}
