@@ -56,7 +56,6 @@ type call struct {
 
 	pupil, user string // channels; guarded by the node's mutex, like firstGone
 	firstGone   string // of pupil and user, the one that hung up first
-	userNumber  string
 
 	room     string // the room they are in, or are being moved to
 	shop     bool
@@ -67,12 +66,13 @@ type call struct {
 
 	place   [2]where  // where pupil and user were last seen
 	placeAt time.Time // since when
+	moved   int       // attempts to move the call into a room that got lost
 	failed  int       // attempts to return the call to a bridge that failed
 	retryAt time.Time // when to look again although nothing has happened
 }
 
 func newCall(n *node, tc tracker.Call) *call {
-	c := &call{n: n, id: tc.ID, agent: tc.Agent, pupil: tc.Pupil, user: tc.User, userNumber: tc.UserNumber,
+	c := &call{n: n, id: tc.ID, agent: tc.Agent, pupil: tc.Pupil, user: tc.User,
 		room: tc.Room, shop: n.isShop(tc.Room), over: make(chan struct{}), placeAt: time.Now(),
 		log: n.log.With("call", tc.ID, "agent", tc.Agent)}
 	c.box.wake = make(chan struct{}, 1)

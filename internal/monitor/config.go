@@ -37,7 +37,7 @@ type Config struct {
 	DialInCoaching bool   // whether supervisors who dial in may coach, barge in and take over
 
 	RingTimeout time.Duration // how long a supervisor's telephone rings; default 30 s
-	MoveTimeout time.Duration // for pupil and user to arrive in a room, or in a bridge again; default 2 s
+	MoveTimeout time.Duration // for pupil and user to arrive in a room, or in a bridge again; default 1.5 s
 	JoinTimeout time.Duration // for a supervisor to arrive in a room; default 3 s
 	LeaseTTL    time.Duration // how long a dead controller's nodes stay its own; default 5 s
 	DeadAfter   time.Duration // how long a switch may be away before its sessions are given up; default 30 s
@@ -59,7 +59,7 @@ func (c *Config) setDefaults() {
 		}
 	}
 	def(&c.RingTimeout, 30*time.Second)
-	def(&c.MoveTimeout, 2*time.Second)
+	def(&c.MoveTimeout, 1500*time.Millisecond)
 	def(&c.JoinTimeout, 3*time.Second)
 	def(&c.LeaseTTL, 5*time.Second)
 	def(&c.DeadAfter, 30*time.Second)

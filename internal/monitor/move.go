@@ -40,10 +40,11 @@ func (c *call) move(ctx context.Context) {
 		}
 	}
 	held := c.holders(ctx)
-	// A call whose media does not pass the switch would lose the user. To any
-	// other this is an error that changes nothing.
-	if _, err := c.api(ctx, "uuid_media "+c.pupil); err == nil {
-		pause(ctx, mediaTime, nil)
+	// A call whose media does not pass the switch would lose the user.
+	if peer, err := c.api(ctx, "uuid_getvar "+c.pupil+" signal_bridge_to"); err == nil && strings.TrimSpace(peer) != "_undef_" {
+		if _, err := c.api(ctx, "uuid_media "+c.pupil); err == nil {
+			pause(ctx, mediaTime, nil)
+		}
 	}
 	// Both legs get the same flags: keys go to the other party, as in a bridge.
 	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", c.pupil, room, fsconf.Profile))
@@ -59,6 +60,7 @@ func (c *call) move(ctx context.Context) {
 		}
 		return
 	}
+	c.moved = 0
 	for _, s := range c.sessions {
 		c.n.update(s, func(x *wire.Session) { x.Room = room })
 	}
@@ -147,7 +149,10 @@ func (c *call) moveFailed(ctx context.Context, cause error) {
 			code, reason = fault.SwitchTimeout, reasonSwitch
 		}
 		if v.pupil != bridged || v.user != bridged {
-			c.giveBack(ctx)
+			c.moved++
+			if c.giveBack(ctx) && c.moved < maxMoves && cause == nil {
+				return // a leg got lost on its way, which is rare: try once more
+			}
 		}
 	}
 	for _, s := range c.sessions {
@@ -158,6 +163,9 @@ func (c *call) moveFailed(ctx context.Context, cause error) {
 		}
 	}
 }
+
+// maxMoves is how often a move that got lost on its way is tried.
+const maxMoves = 2
 
 // hasGone asks the switch whether a leg has hung up: the event that says so may
 // still be on its way.

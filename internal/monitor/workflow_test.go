@@ -2,9 +2,11 @@ package monitor_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"livemon/internal/fault"
 	"livemon/internal/monitor"
@@ -202,6 +204,20 @@ func TestSomebodyKicksTheSupervisor(t *testing.T) {
 		t.Errorf("ended: %q", s.Reason)
 	}
 	h.gone(s.Channel)
+	h.bridged(c)
+}
+
+// TestALegGetsLostOnItsWay: the call is given back, and the move tried once more.
+func TestALegGetsLostOnItsWay(t *testing.T) {
+	h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.MoveTimeout = 500 * time.Millisecond })
+	c := h.call("5550100", "1001")
+	h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("uuid_transfer .* -both"), Times: 1, After: func() { h.api("uuid_transfer " + c.A + " park inline") }})
+	s := h.listen("1001", "1002")
+	h.hears(s.Channel, c.A, c.B)
+	h.hears(c.A, c.B)
+	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
 	h.bridged(c)
 }
 
