@@ -68,6 +68,7 @@ func init() {
 		"strepoch":           now(func(s *Switch, _ string) string { return strconv.FormatInt(s.now.Unix(), 10) }),
 		"unload":             now((*Switch).apiUnload),
 		"user_exists":        now((*Switch).apiUserExists),
+		"tone_detect":        now((*Switch).apiToneDetect),
 		"uuid_answer":        now((*Switch).apiAnswer),
 		"uuid_break":         now((*Switch).apiBreak),
 		"uuid_bridge":        now((*Switch).apiBridge),

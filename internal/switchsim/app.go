@@ -56,6 +56,8 @@ func init() {
 		"bridge":              func(s *Switch, ch *channel, a *app) { s.appBridge(ch, a) },
 		"socket":              func(s *Switch, ch *channel, a *app) { s.appSocket(ch, a) },
 		"transfer":            func(s *Switch, ch *channel, a *app) { s.appTransfer(ch, a) },
+		"tone_detect":         func(s *Switch, ch *channel, a *app) { s.appToneDetect(ch, a) },
+		"stop_tone_detect":    func(s *Switch, ch *channel, a *app) { s.stopToneDetect(ch); s.finish(a) },
 		"play_and_get_digits": func(s *Switch, ch *channel, a *app) { s.appGetDigits(ch, a) },
 		"log":                 done, "info": done, "flush_dtmf": done, "start_dtmf": done, "stop_dtmf": done, "record_session": done,
 		"stop_record_session": done, "bind_digit_action": done, "clear_digit_action": done, "sched_hangup": done, "event": done,
@@ -302,6 +304,8 @@ func (s *Switch) soundLength(file string) (time.Duration, bool) {
 			total += d
 		}
 		return total, true
+	case isStream && kind == "tone_stream":
+		return toneLength(rest), slices.Contains(s.opt.Modules, "mod_tone_stream")
 	case isStream:
 		return fileLength, true
 	}
@@ -312,6 +316,7 @@ func (s *Switch) startSound(ch *channel, file string, mix bool) {
 	ch.sound, ch.soundMix = file, mix
 	s.notePlayed(ch, file)
 	s.touch(ch)
+	s.loopSounds(ch)
 }
 
 func (ch *channel) endSound() { ch.sound, ch.soundMix = "", false }
@@ -336,6 +341,7 @@ func (s *Switch) appPlayback(ch *channel, a *app) {
 		s.forget(t)
 		ch.endSound()
 		s.touch(ch)
+		s.loopSounds(ch)
 		s.tell(ch, "PLAYBACK_STOP", fromExec, header{"Playback-File-Path", file}, header{"Playback-Status", "done"})
 	}
 }

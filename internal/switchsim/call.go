@@ -71,6 +71,7 @@ func (s *Switch) inbound(from, ext string) *channel {
 // target is a telephone to call, as a dial string names it.
 type target struct {
 	name, number, presence, domain, endpoint string
+	run                                      string // of a loopback: the application that its other end runs
 }
 
 // resolve reads a dial string without its variables.
@@ -83,7 +84,7 @@ func (s *Switch) resolve(dial string) (t target, cause string) {
 		if !s.inDirectory(user) || domain != s.opt.Domain {
 			return t, "SUBSCRIBER_ABSENT"
 		}
-		return target{"sofia/internal/" + user + "@127.0.0.1:5090", user, user + "@" + domain, domain, "user"}, ""
+		return target{name: "sofia/internal/" + user + "@127.0.0.1:5090", number: user, presence: user + "@" + domain, domain: domain, endpoint: "user"}, ""
 	case "sofia":
 		profile, rest, _ := strings.Cut(rest, "/")
 		if profile == "gateway" {
@@ -100,10 +101,17 @@ func (s *Switch) resolve(dial string) (t target, cause string) {
 		return target{name: "sofia/" + profile + "/" + rest, number: number, endpoint: "sofia"}, ""
 	case "loopback":
 		number, _, _ := strings.Cut(rest, "/")
+		if !slices.Contains(s.opt.Modules, "mod_loopback") {
+			return t, "CHAN_NOT_IMPLEMENTED"
+		}
 		if number == "" {
 			return t, "INVALID_NUMBER_FORMAT"
 		}
-		return target{name: "loopback/" + number + "-a", number: number, endpoint: "loopback"}, ""
+		run := ""
+		if app, isApp := strings.CutPrefix(number, "app="); isApp {
+			run, number = app, strings.SplitN(app, ":", 2)[0]
+		}
+		return target{name: "loopback/" + number + "-a", number: number, endpoint: "loopback", run: run}, ""
 	case "error":
 		return t, cmp.Or(strings.ToUpper(rest), "NORMAL_CLEARING")
 	}
@@ -147,6 +155,10 @@ func (s *Switch) dial(by *channel, dialString string, extra []header, timeout ti
 	o := &originate{done: done}
 	ch.orig = o
 	s.outboundEvents(ch)
+	if to.run != "" {
+		s.openLoop(ch, o, to.run, vars, timeout)
+		return ch
+	}
 	s.ring(ch, o, timeout)
 	return ch
 }
@@ -265,6 +277,7 @@ func (s *Switch) answer(ch *channel) {
 		s.preAnswer(ch)
 	}
 	s.markAnswered(ch)
+	s.loopAnswered(ch)
 }
 
 func (s *Switch) preAnswer(ch *channel) {
@@ -392,6 +405,9 @@ func (s *Switch) hangup(ch *channel, cause string) {
 	if o != nil {
 		o.done(nil, cause)
 	}
+	if end := ch.loop; end != nil {
+		s.after(hangupLag, func() { s.hangup(end, "NORMAL_CLEARING") })
+	}
 }
 
 // bury fires the last events of a channel and forgets it.
@@ -412,6 +428,7 @@ func (s *Switch) bury(ch *channel) {
 	s.setState(ch, "DESTROY")
 	ch.gone = true
 	delete(s.channels, ch.uuid)
+	delete(s.detecting, ch)
 	if i := slices.Index(s.order, ch); i >= 0 {
 		s.order = slices.Delete(s.order, i, i+1)
 	}

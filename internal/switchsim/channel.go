@@ -78,6 +78,8 @@ type channel struct {
 	moving   bool     // it is on its way out of what it does
 	waitsFor *channel // the other leg of a uuid_bridge under way
 	memberID int      // its member id in conferences, once it has one
+	loop     *channel // the other end of a loopback that runs an application
+	ears     *toneDetect
 
 	rowPending bool
 	heard      map[*channel]int // since which frame it hears whom

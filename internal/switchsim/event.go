@@ -67,6 +67,7 @@ var (
 	fromDump     = origin{"mod_commands.c", "uuid_dump_function", 6468}
 	fromConnect  = origin{"mod_event_socket.c", "parse_command", 2021}
 	fromBeat     = origin{"switch_core.c", "send_heartbeat", 95}
+	fromTone     = origin{"switch_ivr_async.c", "tone_detect_callback", 4215}
 	fromRegister = origin{"sofia_reg.c", "sofia_reg_handle_register_token", 2000}
 )
 

@@ -59,6 +59,8 @@ type Switch struct {
 	globals  []header
 
 	truth truthLog
+
+	detecting map[*channel]bool // who listens for tones
 }
 
 // Start starts a switch. It runs until Close is called or ctx ends.
@@ -137,6 +139,7 @@ func (s *Switch) boot() {
 	s.coreUUID = newUUID()
 	s.sequence, s.sessions, s.memberIDs = 0, 0, 0
 	s.channels, s.order = map[string]*channel{}, nil
+	s.detecting = map[*channel]bool{}
 	if s.numbers == nil {
 		s.numbers = map[string]string{}
 	}

@@ -80,6 +80,7 @@ func (t *truthLog) look(s *Switch) {
 			t.update(ch, s.hears(ch))
 		}
 	}
+	s.detectTones()
 	if len(t.watch) > 0 {
 		if t.stale {
 			t.pairs, t.stale = t.current(), false
@@ -174,6 +175,9 @@ func (s *Switch) hears(l *channel) []*channel {
 
 // audible tells whether anything but silence comes from a telephone.
 func (ch *channel) audible() bool {
+	if end := ch.loop; end != nil && (end.dead || end.sound == "") {
+		return false // nothing is played at its other end
+	}
 	return !ch.dead && !ch.held && !ch.quiet && (ch.answered || ch.early)
 }
 
