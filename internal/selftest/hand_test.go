@@ -1,0 +1,28 @@
+package selftest_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"livemon/esl"
+	"livemon/internal/switchsim"
+)
+
+// clearRelations removes, as somebody at the switch's console might, all that
+// keeps members of the test's room from hearing one another.
+func clearRelations(t *testing.T, s *switchsim.Switch) {
+	c := esl.NewClient(esl.Options{Addr: s.Addr(), Password: "ClueCon"})
+	defer func() { _ = c.Close() }()
+	for _, a := range s.Channels() {
+		for _, b := range s.Channels() {
+			if a.Member == b.Member || a.Room != b.Room || !strings.HasPrefix(a.Room, "lmtest-") {
+				continue
+			}
+			if _, err := c.API(context.Background(), fmt.Sprintf("conference %s relate %d %d clear", a.Room, a.Member, b.Member)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

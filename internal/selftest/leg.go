@@ -1,0 +1,107 @@
+package selftest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"livemon/conference"
+)
+
+// mark is the channel variable by which the test finds its legs again.
+const mark = "livemon_selftest"
+
+// leg is one party: a loopback whose near end is in the call, and whose far end
+// plays the tones that the others are to hear.
+type leg struct {
+	name    string
+	party   conference.Party
+	session string // of a supervisor
+	tone    string // Hz; far from one another, none a multiple of another
+	near    string
+	far     string
+	gone    bool
+}
+
+func (l *leg) member() conference.Member {
+	return conference.Member{Party: l.party, Session: l.session}
+}
+
+// dial makes a leg, parked and answered.
+func (t *test) dial(ctx context.Context, name, tone string, party conference.Party) (*leg, error) {
+	l := &leg{name: name, party: party, tone: tone, near: newUUID()}
+	if party == conference.Supervisor {
+		l.session = l.near
+	}
+	t.legs = append(t.legs, l)
+	// The far end stays parked for the whole test: when its time is up it ends,
+	// and takes the near one along.
+	vars := fmt.Sprintf("origination_uuid=%s,%s=%s,park_timeout=%d,originate_timeout=10,loopback_bowout=false,origination_caller_id_name=livemon-selftest",
+		l.near, mark, t.run, int(t.cfg.Life/time.Second))
+	if _, err := t.api(ctx, "originate {"+vars+"}loopback/app=park &park()"); err != nil {
+		return nil, fmt.Errorf("a leg for the %s could not be made: %w", name, err)
+	}
+	far, err := t.api(ctx, "uuid_getvar "+l.near+" other_loopback_leg_uuid")
+	if err != nil {
+		return nil, err
+	}
+	if l.far = strings.TrimSpace(far); !plainUUID(l.far) {
+		return nil, fmt.Errorf("the far end of the %s's leg is not known: the switch says %q", name, clip(far))
+	}
+	if _, err := t.api(ctx, "uuid_answer "+l.far); err != nil {
+		return nil, fmt.Errorf("the %s's leg was not answered: %w", name, err)
+	}
+	return l, nil
+}
+
+// here are the legs that are still there.
+func (t *test) here() []*leg {
+	return slices.DeleteFunc(slices.Clone(t.legs), func(l *leg) bool { return l.gone })
+}
+
+// hangup ends a leg and returns once the switch knows it no more.
+func (t *test) hangup(ctx context.Context, l *leg) error {
+	if _, err := t.api(ctx, "uuid_kill "+l.near+" NORMAL_CLEARING"); err != nil && !refused(err) {
+		return err
+	}
+	return t.ended(ctx, l)
+}
+
+func (t *test) ended(ctx context.Context, l *leg) error {
+	err := t.until(ctx, "the end of the "+l.name+"'s leg", func() (bool, error) {
+		near, err := t.exists(ctx, l.near)
+		return !near, err
+	})
+	l.gone = l.gone || err == nil
+	return err
+}
+
+func (t *test) exists(ctx context.Context, channel string) (bool, error) {
+	reply, err := t.api(ctx, "uuid_exists "+channel)
+	return strings.TrimSpace(reply) != "false", err
+}
+
+// newUUID is a random one, version 4. The random source of crypto/rand never fails.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// plainUUID tells whether what the switch sent may stand in a command.
+func plainUUID(s string) bool {
+	return len(s) == 36 && strings.Trim(s, "0123456789abcdefABCDEF-") == ""
+}
+
+// clip keeps what a switch says short enough to be shown.
+func clip(s string) string {
+	const most = 200
+	if s = strings.TrimSpace(s); len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}

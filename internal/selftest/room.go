@@ -1,0 +1,201 @@
+package selftest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"livemon/conference"
+	"livemon/esl"
+	"livemon/fsconf"
+	"livemon/internal/wire"
+)
+
+const (
+	poll      = 10 * time.Millisecond // between two looks at the switch
+	maxRounds = 50                    // plans for a room before it is given up
+)
+
+// move brings agent and customer from their bridge into a new room, with the
+// commands of a session.
+func (t *test) move(ctx context.Context, pupil, user *leg) error {
+	if err := fsconf.Ready(ctx, t.sw(), t.cfg.Settings); err != nil {
+		return err
+	}
+	t.room = "lmtest-" + newUUID()[:8] // not livemon's prefix: a running service leaves it alone
+	t.rooms = append(t.rooms, t.room)
+	began := time.Now()
+	if _, err := t.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", pupil.near, t.room, fsconf.Profile)); err != nil {
+		return err
+	}
+	if err := t.arrive(ctx, pupil, user); err != nil {
+		return err
+	}
+	t.report.Moves = append(t.report.Moves, Move{"into the room", time.Since(began).Milliseconds()})
+	for _, p := range [][2]*leg{{pupil, user}, {user, pupil}} {
+		if _, err := t.api(ctx, "uuid_setvar "+p[0].near+" signal_bond "+p[1].near); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join brings a leg into the room; a supervisor as a session does, mute and deaf.
+func (t *test) join(ctx context.Context, l *leg) error {
+	vars, flags := "conference_enforce_security=false", ""
+	if l.party == conference.Supervisor {
+		vars += ";conference_controls=" + fsconf.Controls
+		flags = "+flags{mute|deaf}"
+	}
+	if _, err := t.api(ctx, "uuid_setvar_multi "+l.near+" "+vars); err != nil {
+		return err
+	}
+	if _, err := t.api(ctx, fmt.Sprintf("uuid_transfer %s 'conference:%s@%s%s,park' inline", l.near, t.room, fsconf.Profile, flags)); err != nil {
+		return err
+	}
+	return t.arrive(ctx, l)
+}
+
+// arrive waits until legs are in the room's list: what a transfer answers says nothing.
+func (t *test) arrive(ctx context.Context, legs ...*leg) error {
+	return t.until(ctx, "the arrival in the room", func() (bool, error) {
+		r, err := t.readRoom(ctx)
+		if errors.Is(err, conference.ErrNoRoom) {
+			return false, nil
+		}
+		n := 0
+		for _, l := range legs {
+			for _, m := range r.Members {
+				if m.Channel == l.near {
+					n++
+				}
+			}
+		}
+		return n == len(legs), err
+	})
+}
+
+// reach brings the room to the roles that are wanted, as the service does:
+// plan, commands, and a new look, until nothing is left to do.
+func (t *test) reach(ctx context.Context, want conference.Desired) error {
+	last := ""
+	for range maxRounds {
+		r, err := t.readRoom(ctx)
+		if err != nil {
+			return err
+		}
+		plan := conference.Plan(r, want)
+		if len(plan) == 0 {
+			return nil
+		}
+		for _, cmd := range plan {
+			last = cmd.String()
+			removed, err := t.execute(ctx, r, cmd)
+			if err != nil {
+				return fmt.Errorf("%s: %w", last, err)
+			}
+			if removed {
+				break
+			}
+		}
+	}
+	return fmt.Errorf("the room does not follow its commands; the last was: %s", last)
+}
+
+// execute sends one command of a plan. A member who leaves is waited for; after
+// that, or without an effect, the room has to be read again.
+func (t *test) execute(ctx context.Context, r conference.Room, cmd conference.Command) (again bool, err error) {
+	if cmd.Op == conference.Settle {
+		return false, pause(ctx, conference.SettleTime)
+	}
+	var leaver *leg
+	if m, ok := r.Member(cmd.Member); ok && cmd.Op == conference.Remove {
+		for _, l := range t.here() {
+			if l.near == m.Channel {
+				leaver = l
+			}
+		}
+	}
+	if leaver != nil && leaver.party == conference.Supervisor {
+		return true, t.hangup(ctx, leaver)
+	}
+	reply, err := t.api(ctx, "conference "+cmd.Line(t.room))
+	if err != nil && !refused(err) {
+		return false, err
+	}
+	if err != nil || !cmd.Done(reply) {
+		return true, pause(ctx, poll)
+	}
+	if leaver != nil {
+		return true, t.ended(ctx, leaver)
+	}
+	return false, nil
+}
+
+// bridge makes agent and customer a plain bridge, and waits until they are.
+func (t *test) bridge(ctx context.Context, move string, user, pupil *leg) error {
+	began := time.Now()
+	if _, err := t.api(ctx, "uuid_bridge "+user.near+" "+pupil.near); err != nil {
+		return err
+	}
+	err := t.until(ctx, "the bridge of agent and customer", func() (bool, error) {
+		for _, p := range [][2]*leg{{pupil, user}, {user, pupil}} {
+			to, err := t.api(ctx, "uuid_getvar "+p[0].near+" bridge_to")
+			if err != nil || strings.TrimSpace(to) != p[1].near {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	if err == nil {
+		t.report.Moves = append(t.report.Moves, Move{move, time.Since(began).Milliseconds()})
+	}
+	return err
+}
+
+// readRoom reads the room as it is, with its supervisors' relations.
+func (t *test) readRoom(ctx context.Context) (conference.Room, error) {
+	reply, err := t.api(ctx, "conference "+t.room+" json_list")
+	if err != nil {
+		var e *esl.Error
+		if errors.As(err, &e) && refused(err) && strings.Contains(e.Reply, "not found") {
+			err = conference.ErrNoRoom
+		}
+		return conference.Room{}, err
+	}
+	r, err := conference.ParseList(reply, t.who)
+	if err != nil {
+		return r, err
+	}
+	r.Ours = true
+	var supervisors []int
+	for _, m := range r.Members {
+		if m.Party == conference.Supervisor {
+			supervisors = append(supervisors, m.ID)
+		}
+	}
+	line := conference.RelationsLine(t.room, supervisors)
+	if line == "" {
+		return r, nil
+	}
+	if reply, err = t.api(ctx, "conference "+line); err != nil && !refused(err) {
+		return r, err
+	}
+	return conference.ParseRelations(r, reply)
+}
+
+func (t *test) who(channel string) (conference.Party, string) {
+	for _, l := range t.legs {
+		if l.near == channel {
+			return l.party, l.session
+		}
+	}
+	return conference.Other, ""
+}
+
+// as is a wish for one supervisor.
+func as(l *leg, role wire.Role) conference.Desired {
+	return conference.Desired{Roles: map[string]wire.Role{l.session: role}}
+}
