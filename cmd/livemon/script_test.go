@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"livemon/fsconf"
 	"livemon/internal/api"
 	"livemon/internal/api/apitest"
 	"livemon/internal/fault"
@@ -41,7 +42,7 @@ type fakeKey struct{}
 //	fake-find CHECK DO     doctor finds something that is not as it must be
 //	await-call TEXT        wait until the service has been asked for it
 //	called TEXT            the service has been asked for it; with ! it has not
-//	fake-switch            start a simulated switch; FS is its address
+//	fake-switch            start a simulated switch; FS is its address; "installed": with livemon's profile and keys
 //	status N COMMAND...    run a command, whose exit status must be N
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -91,9 +92,13 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("the calls were %q", calls)
 				}
 			},
-			"fake-switch": func(ts *testscript.TestScript, _ bool, _ []string) {
+			"fake-switch": func(ts *testscript.TestScript, _ bool, args []string) {
 				ctx, cancel := context.WithCancel(context.Background())
-				sim, err := switchsim.Start(ctx, switchsim.Options{})
+				var o switchsim.Options
+				if slices.Contains(args, "installed") {
+					o.ConferenceXML = fsconf.ConferenceXML(fsconf.Defaults())
+				}
+				sim, err := switchsim.Start(ctx, o)
 				ts.Check(err)
 				ts.Defer(func() { _ = sim.Close(); cancel() })
 				ts.Setenv("FS", sim.Addr())
