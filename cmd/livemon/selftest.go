@@ -118,8 +118,11 @@ func printOutcome(c *cli.Context, r selftest.Report) error {
 		}
 	}
 	verdict := "NOT as it should be"
-	if r.OK {
+	switch {
+	case r.OK:
 		verdict = "everything was heard as it should be, and nothing is left of the test"
+	case c.Context.Err() != nil && r.Clean:
+		verdict = "interrupted; nothing is left of the test"
 	}
 	fmt.Fprintf(&b, "%s: %s.\n", clean(r.Node), verdict)
 	_, err := fmt.Fprint(c.App.Writer, b.String())

@@ -211,6 +211,32 @@ func TestALostConnectionLeavesNothing(t *testing.T) {
 	}
 }
 
+// Where the test cannot end its legs they end by themselves.
+func TestLegsEndByThemselves(t *testing.T) {
+	t.Parallel()
+	s := pbx(t, nil)
+	for _, command := range []string{"hupall", "uuid_kill", "uuid_bridge"} {
+		s.Inject(switchsim.Fault{Match: regexp.MustCompile("^api " + command), Reply: "-ERR permission denied\n"})
+	}
+	c := config(s)
+	c.Life = 3 * time.Second
+	if r := run(t, c); r.OK {
+		t.Errorf("%+v", r)
+	}
+}
+
+// An originate that was carried out and never answered leaves nothing.
+func TestALegThatWasNotAnswered(t *testing.T) {
+	t.Parallel()
+	s := pbx(t, nil)
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile("^api originate"), Swallow: true, AfterDoing: true})
+	c := config(s)
+	c.CommandTimeout = 500 * time.Millisecond
+	if r := run(t, c); r.OK || len(r.Steps) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	c := selftest.Config{Addr: "127.0.0.1:1", Password: "x", Settings: fsconf.Defaults()}
