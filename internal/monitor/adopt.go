@@ -164,6 +164,9 @@ func (n *node) callParties(x wire.Session, leg tracker.Leg) tracker.Call {
 			tc.Pupil = l.Channel
 		case "user":
 			tc.User = l.Channel
+			if tc.UserNumber == "" {
+				tc.UserNumber = l.Number
+			}
 		}
 		if strings.HasPrefix(l.Room, roomPrefix) && tc.Room == "" {
 			tc.Room = l.Room

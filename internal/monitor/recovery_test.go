@@ -118,6 +118,9 @@ func TestStoreLostItsMemory(t *testing.T) {
 				want = role
 			}
 			s = h.await(s.ID, func(s wire.Session) bool { return s.Role == want && s.Status == wire.Listening })
+			if s.User != "5550100" {
+				t.Errorf("the user is %q", s.User)
+			}
 			if recs := h.audit(s.ID); len(recs) == 0 || recs[0].Event != "adopted" {
 				t.Errorf("audit: %+v", recs)
 			}
