@@ -265,6 +265,14 @@ func (t *test) sweep(ctx context.Context) (left string, err error) {
 			if err != nil && !refused(err) {
 				return "", err
 			}
+			// A channel that hangs up exists no more, and is listed for a while yet.
+			list, err := t.api(ctx, "show channels like "+channel)
+			if err != nil && !refused(err) {
+				return "", err
+			}
+			if strings.Contains(list, channel+",") {
+				left = "the " + l.name + "'s leg is still listed"
+			}
 			if there {
 				left = "the " + l.name + "'s leg is still there"
 				if _, err := t.api(ctx, "uuid_kill "+channel+" NORMAL_CLEARING"); err != nil && !refused(err) {
