@@ -130,7 +130,8 @@ func (t *test) lacks(ctx context.Context) error {
 	err := fsconf.Ready(ctx, t.sw(), t.cfg.Settings)
 	var e *fsconf.Error
 	if errors.As(err, &e) {
-		t.problem("conference profile", e.Problem, e.Do)
+		check, detail, _ := strings.Cut(e.Problem, ": ") // as fsconf.Ready puts it
+		t.problem(check, detail, e.Do)
 		return nil
 	}
 	return err
