@@ -62,11 +62,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if channel != "" {
 		via = "telephone"
 	}
-	n.mu.Lock()
-	a, _ := n.tracker.Agent(agent)
-	tc, onCall := n.tracker.CallOf(agent)
-	n.mu.Unlock()
-
+	a, tc, onCall := n.settledCall(ctx, agent)
 	x := wire.Session{ID: newID(), Supervisor: r.Supervisor, Phone: r.Phone, Agent: agent, Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor,
 		Coaching: r.Coaching, Since: time.Now().UTC(), Node: n.name, Call: tc.ID, Room: tc.Room, Channel: channel, User: tc.UserNumber}
 	if x.Channel == "" {
@@ -99,6 +95,30 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	}
 	n.m.touch()
 	return x, nil
+}
+
+// connectTime is how long an agent who has answered may take to be connected.
+const connectTime = time.Second
+
+// settledCall returns an agent's call. One who has just answered is waited for.
+func (n *node) settledCall(ctx context.Context, agent string) (wire.Agent, tracker.Call, bool) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	for {
+		changed := n.m.Changed()
+		n.mu.Lock()
+		a, _ := n.tracker.Agent(agent)
+		tc, onCall := n.tracker.CallOf(agent)
+		n.mu.Unlock()
+		if onCall || a.State != wire.OnCall {
+			return a, tc, onCall
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return a, tc, onCall
+		}
+	}
 }
 
 // permitted tells whether the supervisor may listen to the agent at all.

@@ -374,7 +374,7 @@ func TestQueueCall(t *testing.T) {
 	h.mu.Unlock()
 	h.until("the agent is on the call", func() bool {
 		a, _ := h.svc.Agents(t.Context())
-		return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "ag1" && a.Call != "" && a.User == "5550100" })
+		return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "ag1" && a.State == wire.OnCall })
 	})
 	s := h.listen("ag1", "1002")
 	agents, _ := h.svc.Agents(t.Context())
