@@ -10,7 +10,7 @@
 // It touches no channel and no room but its own: they bear none of livemon's
 // marks, so that a running service leaves them alone, and its own mark, by which
 // it ends them, whatever happened. Should it be killed, or lose the switch for
-// good, its legs end by themselves after Config.Life.
+// good, its legs end by themselves within twice Config.Life.
 //
 // What it cannot do: the switch needs some 40 ms of a tone, and takes 200, to
 // detect it. So it finds who hears whom, not the frames of a leak, and not how

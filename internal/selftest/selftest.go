@@ -24,7 +24,7 @@ type Config struct {
 	Tone           time.Duration // how long each tone sounds; default 800 ms, no less than 300
 	Patience       time.Duration // for anything that the switch was told to do; default 5 s
 	CommandTimeout time.Duration // for the answer to one command; default 5 s
-	Life           time.Duration // after which the test's legs end by themselves; whole seconds, default 3 min
+	Life           time.Duration // how long a leg of the test is parked; within twice that they end by themselves; whole seconds, default 3 min
 
 	Progress func(Step) // called with each step as it was heard; may be nil
 	Logger   *slog.Logger
@@ -245,7 +245,7 @@ func (t *test) cleanup(ctx context.Context) {
 			}
 			t.report.Clean = false
 			t.problem("clean up", "the test could not be cleaned up: "+left,
-				fmt.Sprintf("Its legs end by themselves within %s. To end them now: fs_cli -x 'hupall NORMAL_CLEARING %s %s'.", t.cfg.Life, mark, t.run))
+				fmt.Sprintf("Its legs end by themselves within %s. To end them now: fs_cli -x 'hupall NORMAL_CLEARING %s %s'.", 2*t.cfg.Life, mark, t.run))
 			return
 		}
 	}
