@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -12,31 +11,8 @@ import (
 )
 
 func agentsCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "agents",
-		Usage: "list the agents, what they do, and who listens",
-		Flags: []cli.Flag{watchFlag(), jsonFlag()},
-		Action: func(c *cli.Context) error {
-			if _, err := positional(c); err != nil {
-				return err
-			}
-			client, err := newClient(c)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			if c.Bool("watch") {
-				return watchList(c, agentTable, func(ctx context.Context, f func([]wire.Agent) error, trouble func(error)) error {
-					return client.Watch(ctx, api.Watcher{Agents: f, Trouble: trouble})
-				})
-			}
-			list, err := client.Agents(c.Context)
-			if err != nil {
-				return err
-			}
-			return agentTable.print(c, list)
-		},
-	}
+	return listCommand("agents", "list the agents, what they do, and who listens", agentTable, (*api.Client).Agents,
+		func(f func([]wire.Agent) error) api.Watcher { return api.Watcher{Agents: f} })
 }
 
 var agentTable = table[wire.Agent]{

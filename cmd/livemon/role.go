@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
 	"livemon/internal/api"
@@ -47,4 +49,22 @@ func onSession(c *cli.Context, f func(*api.Client) (wire.Session, error)) error 
 		state = string(s.Status)
 	}
 	return printOne(c, s, s.ID+" "+state)
+}
+
+// sessionCommand is a command that does one thing to the session it names.
+func sessionCommand(name, usage string, do func(*api.Client, context.Context, string) (wire.Session, error)) *cli.Command {
+	return &cli.Command{
+		Name:         name,
+		Usage:        usage,
+		ArgsUsage:    "SESSION",
+		Flags:        []cli.Flag{jsonFlag()},
+		BashComplete: complete(sessionIDs),
+		Action: func(c *cli.Context) error {
+			args, err := positional(c, "SESSION")
+			if err != nil {
+				return err
+			}
+			return onSession(c, func(client *api.Client) (wire.Session, error) { return do(client, c.Context, args[0]) })
+		},
+	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -11,31 +10,8 @@ import (
 )
 
 func sessionsCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "sessions",
-		Usage: "list who is listening to whom",
-		Flags: []cli.Flag{watchFlag(), jsonFlag()},
-		Action: func(c *cli.Context) error {
-			if _, err := positional(c); err != nil {
-				return err
-			}
-			client, err := newClient(c)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			if c.Bool("watch") {
-				return watchList(c, sessionTable, func(ctx context.Context, f func([]wire.Session) error, trouble func(error)) error {
-					return client.Watch(ctx, api.Watcher{Sessions: f, Trouble: trouble})
-				})
-			}
-			list, err := client.Sessions(c.Context)
-			if err != nil {
-				return err
-			}
-			return sessionTable.print(c, list)
-		},
-	}
+	return listCommand("sessions", "list who is listening to whom", sessionTable, (*api.Client).Sessions,
+		func(f func([]wire.Session) error) api.Watcher { return api.Watcher{Sessions: f} })
 }
 
 var sessionTable = table[wire.Session]{

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/api"
+
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
@@ -148,4 +150,36 @@ func cut(s string, columns int) string {
 		}
 	}
 	return s
+}
+
+// listCommand is a command that prints a list, once or at each of its changes.
+// watcher puts a function into the place where the API's stream looks for it.
+func listCommand[T any](name, usage string, t table[T], read func(*api.Client, context.Context) ([]T, error), watcher func(func([]T) error) api.Watcher) *cli.Command {
+	return &cli.Command{
+		Name:  name,
+		Usage: usage,
+		Flags: []cli.Flag{watchFlag(), jsonFlag()},
+		Action: func(c *cli.Context) error {
+			if _, err := positional(c); err != nil {
+				return err
+			}
+			client, err := newClient(c)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			if c.Bool("watch") {
+				return watchList(c, t, func(ctx context.Context, f func([]T) error, trouble func(error)) error {
+					w := watcher(f)
+					w.Trouble = trouble
+					return client.Watch(ctx, w)
+				})
+			}
+			list, err := read(client, c.Context)
+			if err != nil {
+				return err
+			}
+			return t.print(c, list)
+		},
+	}
 }

@@ -22,7 +22,7 @@ type (
 		s    *session
 		to   wire.Role
 		via  string
-		done chan<- error // may be nil; has room for one
+		done chan<- error // has room for one
 	}
 	stopRequest struct {
 		s    *session
@@ -185,17 +185,11 @@ func (c *call) handle(ctx context.Context, msg any) {
 			c.originate(ctx, m.s)
 		}
 	case roleRequest:
-		err := c.changeRole(ctx, m.s, m.to, m.via)
-		switch {
-		case m.done == nil:
-			if err != nil {
-				c.refuse(ctx, m.s, err)
-			}
-		case err != nil:
+		if err := c.changeRole(ctx, m.s, m.to, m.via); err != nil {
 			m.done <- err
-		default:
-			m.s.waiting = append(m.s.waiting, waiter{m.to, m.done})
+			return
 		}
+		m.s.waiting = append(m.s.waiting, waiter{m.to, m.done})
 	case stopRequest:
 		if m.s.ended {
 			m.done <- notFound("the session %q has ended", m.s.x.ID)
@@ -310,7 +304,7 @@ func (c *call) reconcile(ctx context.Context) bool {
 		c.dialTimeouts()
 		v := c.view()
 		st := decide(v)
-		if st.action != await && st.action != nothing && st.action != plan {
+		if st.action != await && st.action != plan {
 			c.log.Debug("step", "action", st.action, "session", st.session, "reason", st.reason, "pupil", v.pupil, "user", v.user)
 		}
 		switch st.action {
@@ -399,9 +393,7 @@ func (c *call) forget() {
 	for _, msg := range c.box.take() {
 		switch m := msg.(type) {
 		case roleRequest:
-			if m.done != nil {
-				m.done <- fault.New(fault.SwitchTimeout, "change role", "the controller is stopping")
-			}
+			m.done <- fault.New(fault.SwitchTimeout, "change role", "the controller is stopping")
 		case stopRequest:
 			m.done <- fault.New(fault.SwitchTimeout, "stop session", "the controller is stopping")
 		}

@@ -43,18 +43,17 @@ type callView struct {
 type action int
 
 const (
-	nothing   action = iota
-	endLeg           // the supervisor's leg is gone: record the session's end
-	dismiss          // sessions have to leave, with a code and a reason
-	move             // bring pupil and user into a room of ours
-	join             // bring a supervisor's leg into the room
-	plan             // bring the room to what is desired
-	takenOver        // the pupil is gone and a supervisor talks with the user: say so
-	returned         // bring pupil and user back to a bridge
-	hangUser         // the pupil hung up: end the user's leg as the bridge would have
-	hangPupil        // the user hung up: end the pupil's leg as the bridge would have
-	await            // something is under way: look again at the next event
-	release          // no session is left and the call needs nothing: forget it
+	endLeg    action = iota // the supervisor's leg is gone: record the session's end
+	dismiss                 // sessions have to leave, with a code and a reason
+	move                    // bring pupil and user into a room of ours
+	join                    // bring a supervisor's leg into the room
+	plan                    // bring the room to what is desired
+	takenOver               // the pupil is gone and a supervisor talks with the user: say so
+	returned                // bring pupil and user back to a bridge
+	hangUser                // the pupil hung up: end the user's leg as the bridge would have
+	hangPupil               // the user hung up: end the pupil's leg as the bridge would have
+	await                   // something is under way: look again at the next event
+	release                 // no session is left and the call needs nothing: forget it
 )
 
 // step is an action, for a session where it concerns one.

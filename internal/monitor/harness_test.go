@@ -262,6 +262,14 @@ func (h *house) role(s wire.Session, role wire.Role) wire.Session {
 	return s
 }
 
+// leave stops a session over the API.
+func (h *house) leave(s wire.Session) {
+	h.t.Helper()
+	if _, err := h.svc.StopSession(h.t.Context(), s.ID); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // settle lets a command's effect reach the next frame.
 func (h *house) settle() { h.frames(2) }
 

@@ -38,9 +38,7 @@ func TestControllerRestarts(t *testing.T) {
 				s = h.press(s, "4#", wire.Coach)
 				h.hears(c.B, c.A, s.Channel)
 				h.hears(c.A, c.B)
-				if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-					t.Fatal(err)
-				}
+				h.leave(s)
 				h.bridged(c)
 				return
 			}
@@ -133,9 +131,7 @@ func TestStoreLostItsMemory(t *testing.T) {
 				return
 			}
 			h.hears(c.A, c.B)
-			if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-				t.Fatal(err)
-			}
+			h.leave(s)
 			h.bridged(c)
 		})
 	}

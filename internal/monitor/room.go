@@ -42,7 +42,7 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 			}
 			c.actual, c.fresh = r, true
 		}
-		if missing := c.unseen(); missing {
+		if c.unseen() {
 			// add-member comes before the member is in the room's list.
 			c.fresh = false
 			pause(ctx, memberLag, nil)

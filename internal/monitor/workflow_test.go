@@ -68,9 +68,7 @@ func TestWorkflowByAPI(t *testing.T) {
 	h.hears(c.A, s.Channel)
 	_, err := h.svc.ChangeRole(t.Context(), s.ID, wire.Coach)
 	h.want(err, fault.PupilGone)
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	h.ended(s.ID, 0)
 	h.gone(c.A, s.Channel)
 }
@@ -91,9 +89,7 @@ func TestAgentAsCaller(t *testing.T) {
 	s = h.press(s, "4#", wire.Coach)
 	h.hears(c.A, c.B, s.Channel)
 	h.hears(c.B, c.A)
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	h.bridged(c)
 }
 
@@ -103,9 +99,7 @@ func TestReturnToBridge(t *testing.T) {
 	for range 3 {
 		s := h.listen("1001", "1002")
 		s = h.press(s, "4#", wire.Coach)
-		if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-			t.Fatal(err)
-		}
+		h.leave(s)
 		h.bridged(c)
 		h.ended(s.ID, 0)
 		h.gone(s.Channel)
@@ -134,9 +128,7 @@ func TestHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.until("music again", music)
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	bridge := func() bool {
 		return slices.ContainsFunc(h.sim.Channels(), func(i switchsim.ChannelInfo) bool { return i.UUID == c.A && i.Partner == c.B })
 	}
@@ -148,9 +140,7 @@ func TestHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.hears(c.A, c.B)
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	h.bridged(c)
 	h.frames(20)
 	if music() {
@@ -215,9 +205,7 @@ func TestALegGetsLostOnItsWay(t *testing.T) {
 	s := h.listen("1001", "1002")
 	h.hears(s.Channel, c.A, c.B)
 	h.hears(c.A, c.B)
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	h.bridged(c)
 }
 
@@ -231,9 +219,7 @@ func TestManyMoves(t *testing.T) {
 	}
 	for range 5 {
 		s := h.listen("1001", "1002")
-		if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-			t.Fatal(err)
-		}
+		h.leave(s)
 		h.bridged(c)
 	}
 	h.until("the count is as it was", func() bool { return strings.Contains(h.api("uuid_getvar "+c.A+" max_session_transfers"), "_undef_") })
@@ -318,9 +304,7 @@ func TestSeveralSupervisors(t *testing.T) {
 	s2 = h.press(s2, "4#", wire.Coach)
 	h.hears(c.B, c.A, s2.Channel)
 	h.hears(c.A, c.B)
-	if _, err := h.svc.StopSession(t.Context(), s2.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s2)
 	h.bridged(c)
 }
 
@@ -344,9 +328,7 @@ func TestShopConference(t *testing.T) {
 	h.hears(legs[0], legs[1], legs[2], s.Channel)
 	h.hears(legs[1], legs[0], legs[2])
 	h.hears(legs[2], legs[0], legs[1])
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	h.hears(legs[0], legs[1], legs[2])
 	h.hears(legs[1], legs[0], legs[2])
 	for _, cmd := range h.sim.Commands() {
@@ -384,8 +366,6 @@ func TestQueueCall(t *testing.T) {
 	}
 	s = h.press(s, "4#", wire.Coach)
 	h.hears(c.B, c.A, s.Channel)
-	if _, err := h.svc.StopSession(t.Context(), s.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.leave(s)
 	h.bridged(c)
 }
