@@ -20,8 +20,10 @@ const (
 	Unmute
 	Deaf
 	Undeaf
-	Settle // no command: let SettleTime pass
-	Remove // Member leaves the room; how is the caller's choice
+	Settle  // no command: let SettleTime pass
+	Remove  // Member leaves the room; how is the caller's choice
+	Whisper // the pupil's leg is given Member's voice, past the room; how is the caller's choice
+	Hush    // Member's whispering ends
 )
 
 // SettleTime is how long a mute takes to be certain in every buffer: three
@@ -29,7 +31,7 @@ const (
 const SettleTime = 60 * time.Millisecond
 
 func (o Op) String() string {
-	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove"}[o]
+	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]
 }
 
 // Command is one step of a plan.
@@ -51,7 +53,7 @@ func (c Command) String() string {
 }
 
 // Line is the command as mod_conference's api takes it, without the leading
-// "conference". Settle has none.
+// "conference". Settle, Whisper and Hush have none.
 func (c Command) Line(room string) string {
 	switch c.Op {
 	case Lock:
@@ -73,7 +75,7 @@ func (c Command) Line(room string) string {
 // effect for everybody it names.
 func (c Command) Done(reply string) bool {
 	switch c.Op {
-	case Settle:
+	case Settle, Whisper, Hush:
 		return true
 	case Relate:
 		return strings.Count(reply, "+OK") == len(c.Others) && !strings.Contains(reply, "-ERR")
@@ -113,6 +115,10 @@ func (c Command) Apply(r Room) Room {
 		m.Hear = false
 	case Undeaf:
 		m.Hear = true
+	case Whisper:
+		m.Whispers = true
+	case Hush:
+		m.Whispers = false
 	case Remove:
 		r.Members = slices.Delete(r.Members, i, i+1)
 		for j := range r.Members {

@@ -24,18 +24,22 @@ var allRoles = []wire.Role{"", wire.Joining, wire.Monitor, wire.Coach, wire.Barg
 type flags struct {
 	hear, speak bool
 	closed      int // bit i: no relation-free way to the i-th other member
+	whispers    bool
 }
 
 func supervisorFlags() []flags {
 	var out []flags
 	for i := range 4 * 16 {
-		out = append(out, flags{i&1 != 0, i&2 != 0, i >> 2})
+		out = append(out, flags{hear: i&1 != 0, speak: i&2 != 0, closed: i >> 2})
+	}
+	for i := range 8 {
+		out = append(out, flags{hear: i&1 != 0, speak: i&2 != 0, closed: i >> 2 * 15, whispers: true})
 	}
 	return out
 }
 
 func supervisor(id int, session string, f flags, others []int) conference.Member {
-	m := conference.Member{ID: id, Channel: fmt.Sprint("chan-", id), Party: conference.Supervisor, Session: session, Hear: f.hear, Speak: f.speak}
+	m := conference.Member{ID: id, Channel: fmt.Sprint("chan-", id), Party: conference.Supervisor, Session: session, Hear: f.hear, Speak: f.speak, Whispers: f.whispers}
 	for i, o := range others {
 		if f.closed&(1<<i) != 0 {
 			m.NoSpeak = append(m.NoSpeak, o)
@@ -58,12 +62,15 @@ func rooms(t *testing.T, f func(*testing.T, conference.Room)) {
 
 func roomsOf(mask int, f func(conference.Room)) {
 	for _, f1 := range supervisorFlags() {
-		second := []flags{{false, false, 0}}
+		second := []flags{{}}
 		if mask&4 != 0 {
-			second = []flags{{false, false, 0}, {true, false, 15}, {true, true, 0}, {true, true, 5}, {false, true, 9}}
+			second = []flags{{}, {hear: true, closed: 15}, {hear: true, speak: true}, {hear: true, speak: true, closed: 5}, {speak: true, closed: 9}, {hear: true, whispers: true, closed: 15}}
 		}
 		for _, f2 := range second {
 			for _, kind := range []struct{ ours, locked bool }{{true, false}, {true, true}, {false, false}} {
+				if kind.ours && (f2.whispers || f1.whispers && kind.locked) {
+					continue // nobody whispers in a room of ours: one kind of it is enough
+				}
 				r := conference.Room{Name: "lm-1", Ours: kind.ours, Locked: kind.locked}
 				if mask&1 != 0 {
 					r.Members = append(r.Members, conference.Member{ID: idUser, Party: conference.User, Hear: true, Speak: true})
@@ -138,7 +145,7 @@ func TestNobodyIsHeardWhoShouldNotBe(t *testing.T) {
 					}
 				}
 				if c.Op == conference.Unmute {
-					if m, _ := room.Member(c.Member); d.Roles[m.Session] == wire.Coach && room.Ours && !room.Locked {
+					if m, _ := room.Member(c.Member); d.Roles[m.Session] == wire.Coach && !(room.Ours && room.Locked) {
 						t.Fatalf("%+v\n%+v: %s in a room that others may enter", r, d, c)
 					}
 				}
@@ -287,6 +294,36 @@ func TestPlansAreShort(t *testing.T) {
 	} {
 		got := fmt.Sprint(conference.Plan(ours(tc.from), conference.Desired{Roles: map[string]wire.Role{"s1": tc.to}}))
 		if got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+	shop := func(s conference.Member) conference.Room {
+		r := ours(s)
+		r.Ours, r.Locked = false, false
+		return r
+	}
+	whisperer := monitor
+	whisperer.Whispers = true
+	for _, tc := range []struct {
+		name string
+		from conference.Member
+		to   wire.Role
+		want string
+	}{
+		{"shop: monitor to coach", monitor, wire.Coach, "[whisper 3]"},
+		{"shop: coach to barge", whisperer, wire.Barge, "[hush 3 clear 3 1 unmute 3]"},
+		{"shop: barge to coach", barge, wire.Coach, "[mute 3 relate 3 1 whisper 3]"},
+		{"shop: coach to monitor", whisperer, wire.Monitor, "[hush 3]"},
+		{"shop: coach as it should be", whisperer, wire.Coach, "[]"},
+		{"shop: coach in the mix", coach, wire.Coach, "[mute 3 whisper 3]"},
+		{"shop: take-over", whisperer, wire.TakeOver, "[hush 3 clear 3 1 unmute 3]"},
+		{"shop: unknown", whisperer, "", "[hush 3 deaf 3 settle remove 3]"},
+	} {
+		d := conference.Desired{Roles: map[string]wire.Role{"s1": tc.to}}
+		if tc.to == "" {
+			d = conference.Desired{}
+		}
+		if got := fmt.Sprint(conference.Plan(shop(tc.from), d)); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
 	}

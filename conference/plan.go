@@ -74,14 +74,33 @@ func (p *planner) supervisors(f func(Member, wire.Role)) {
 	}
 }
 
+// mixed tells whether a supervisor in a role is to be heard through the room's
+// mix. A coach is in rooms of ours, which are locked. In a room that others may
+// enter a newcomer would hear him before any relation could be set: there he
+// stays mute, and whispers.
+func (p *planner) mixed(role wire.Role) bool {
+	return role.Speaks() && (p.room.Ours || role != wire.Coach)
+}
+
+// whispers tells whether a supervisor in a role is to be heard by the pupil past the mix.
+func (p *planner) whispers(role wire.Role) bool {
+	_, pupil := p.room.Of(Pupil)
+	return role == wire.Coach && !p.room.Ours && pupil
+}
+
 // restrict takes away everything that the table does not allow, the loudest
 // first: a mute or one relate command silences a supervisor for everybody who
 // must not hear him. Supervisors who do not speak keep their relations to all
 // but the pupil as a second lock, and so that coaching is one command away.
 func (p *planner) restrict() {
 	p.supervisors(func(m Member, role wire.Role) {
-		if m.Speak && !role.Speaks() {
+		if m.Speak && !p.mixed(role) {
 			p.do(Command{Op: Mute, Member: m.ID})
+		}
+	})
+	p.supervisors(func(m Member, role wire.Role) {
+		if m.Whispers && !p.whispers(role) {
+			p.do(Command{Op: Hush, Member: m.ID})
 		}
 	})
 	p.supervisors(func(m Member, role wire.Role) {
@@ -130,8 +149,11 @@ func (p *planner) grant() {
 		if len(open) > 0 {
 			p.do(Command{Op: Clear, Member: m.ID, Others: open})
 		}
-		if role.Speaks() && !m.Speak {
+		if p.mixed(role) && !m.Speak {
 			p.do(Command{Op: Unmute, Member: m.ID})
+		}
+		if p.whispers(role) && !m.Whispers {
+			p.do(Command{Op: Whisper, Member: m.ID})
 		}
 	})
 	p.supervisors(func(m Member, role wire.Role) {

@@ -33,6 +33,11 @@ type Member struct {
 	Speak   bool   // not mute
 	NoSpeak []int  // members who do not hear him, by relation; 0 is everybody
 	NoHear  []int  // members whom he does not hear, by relation; 0 is everybody
+
+	// Whispers says that a leg of livemon's carries the supervisor's voice to the
+	// pupil's leg, past the room: the pupil hears him, mute or not, and nobody else
+	// hears him by it.
+	Whispers bool
 }
 
 // Room is a conference as it is, or as it would be after some commands.
@@ -73,9 +78,10 @@ func (r Room) BySession(id string) (Member, bool) {
 	return Member{}, false
 }
 
-// Hears tells whether mod_conference mixes speaker into what listener hears.
+// Hears tells whether listener hears speaker: because mod_conference mixes him
+// into what listener hears, or because he whispers to the pupil.
 func Hears(listener, speaker Member) bool {
-	return listener.ID != speaker.ID && listener.Hear && speaker.Speak &&
+	return speaker.Whispers && listener.Party == Pupil || listener.ID != speaker.ID && listener.Hear && speaker.Speak &&
 		!related(speaker.NoSpeak, listener.ID) && !related(listener.NoHear, speaker.ID)
 }
 
