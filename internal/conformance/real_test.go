@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"livemon/esl"
+	"livemon/internal/sipphone"
+)
+
+// tones are the telephones' voices, in Hz, at least 275 from one another; the
+// last one is the hold music.
+var tones = []float64{425, 700, 1000, 1375, 1800, 2250, 2700}
+
+// audible is the level, in dB below a telephone's own loudness, from which it
+// counts as heard in a window: a tone that fills 2 ms of it is above.
+const audible = -20
+
+// realSwitch is a FreeSWITCH, with telephones in this process.
+type realSwitch struct {
+	version string
+	socket  esl.Options
+	profile string // the SIP profile that calls the telephones
+	farm    *sipphone.Farm
+
+	mu     sync.Mutex
+	voices map[string]int // of the telephones, an index of tones
+}
+
+// dialReal reaches a switch and starts the telephones at the address from which
+// this machine reaches it, or at phones where that is not empty.
+func dialReal(ctx context.Context, socket esl.Options, profile, phones string) (*realSwitch, error) {
+	if phones == "" {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", socket.Addr)
+		if err != nil {
+			return nil, err
+		}
+		phones = conn.LocalAddr().(*net.TCPAddr).IP.String()
+		_ = conn.Close() // it said what it was asked for
+	}
+	farm, err := sipphone.Start(sipphone.Options{IP: phones, Tones: tones})
+	if err != nil {
+		return nil, err
+	}
+	r := &realSwitch{socket: socket, profile: profile, farm: farm, voices: map[string]int{}}
+	client := esl.NewClient(socket)
+	r.version, err = client.API(ctx, "version")
+	return r, errors.Join(err, client.Close())
+}
+
+func (r *realSwitch) Close() error        { return r.farm.Close() }
+func (r *realSwitch) Version() string     { return strings.TrimSpace(r.version) }
+func (r *realSwitch) Socket() esl.Options { return r.socket }
+
+func (r *realSwitch) Dial(phone string) string {
+	return "sofia/" + r.profile + "/sip:" + phone + "@" + r.farm.Addr()
+}
+
+func (r *realSwitch) Install(phone string, b Behaviour) error {
+	group, _, _ := strings.Cut(phone, "-")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	voice, known := r.voices[phone]
+	if !known {
+		for other := range r.voices {
+			if strings.HasPrefix(other, group+"-") {
+				voice++
+			}
+		}
+		if voice >= len(tones)-1 {
+			return errors.New("a case may have six telephones")
+		}
+		r.voices[phone] = voice
+	}
+	p := sipphone.Phone{Tone: tones[voice], Ring: b.Rings}
+	switch {
+	case b.Busy:
+		p.Reject = 486
+	case b.Declines:
+		p.Reject = 603
+	}
+	r.farm.Set(phone, p)
+	return nil
+}
+
+func (r *realSwitch) Park() (string, []string) {
+	return "park", []string{"force_transfer_dialplan=inline"}
+}
+
+func (r *realSwitch) Music() string {
+	return fmt.Sprintf("tone_stream://%%(1000,0,%g);loops=-1", tones[len(tones)-1])
+}
+
+func (r *realSwitch) Answered(ctx context.Context, phone, _ string) (Telephone, error) {
+	leg, err := r.farm.Answered(ctx, phone)
+	if err != nil {
+		return nil, err
+	}
+	group, _, _ := strings.Cut(phone, "-")
+	p := &realPhone{leg: leg, farm: r.farm, names: make([]string, len(tones))}
+	p.names[len(tones)-1] = music
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for other, voice := range r.voices {
+		if strings.HasPrefix(other, group+"-") {
+			p.names[voice] = other
+		}
+	}
+	return p, nil
+}
+
+type realPhone struct {
+	leg   *sipphone.Leg
+	farm  *sipphone.Farm
+	names []string // of the voices
+}
+
+func (p *realPhone) Hold(ctx context.Context) error   { return p.leg.Hold(ctx) }
+func (p *realPhone) Resume(ctx context.Context) error { return p.leg.Resume(ctx) }
+func (p *realPhone) Keys() string                     { return p.leg.Keys() }
+func (p *realPhone) Hangup(ctx context.Context) error { return p.leg.Hangup(ctx) }
+
+func (p *realPhone) Talk(on bool) error {
+	p.leg.Talk(on)
+	return nil
+}
+
+func (p *realPhone) Press(ctx context.Context, keys string, pause time.Duration) error {
+	return p.leg.Press(ctx, keys, pause)
+}
+
+func (p *realPhone) Transfer(ctx context.Context, extension string) (bool, error) {
+	status, err := p.leg.Refer(ctx, "sip:"+extension+"@"+p.farm.Addr())
+	return status == 200, err
+}
+
+func (p *realPhone) TransferTo(ctx context.Context, consult Telephone) (bool, error) {
+	status, err := p.leg.ReferReplacing(ctx, consult.(*realPhone).leg)
+	return status == 200, err
+}
+
+func (p *realPhone) Heard(from, to time.Time) []Window {
+	received := p.leg.Windows(from, to)
+	out := make([]Window, len(received))
+	for i, w := range received {
+		out[i].At = w.At
+		for k, level := range w.Levels {
+			if level > audible && p.names[k] != "" {
+				out[i].Who = append(out[i].Who, p.names[k])
+			}
+		}
+	}
+	return out
+}

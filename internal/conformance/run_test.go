@@ -1,0 +1,133 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"livemon/esl"
+	"livemon/fsconf"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// facts are all of them, in the order of docs/conformance.md.
+var facts = concat(moveFacts)
+
+func concat(lists ...[]fact) (all []fact) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// TestSimulated asks the simulated switch, one of its own for each fact.
+func TestSimulated(t *testing.T) {
+	for _, f := range facts {
+		if f.real != "" {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := startSimulated(context.WithoutCancel(t.Context()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			began := time.Now()
+			notes, err := f.run(t.Context(), s)
+			results.add(false, f.name, notes, err, time.Since(began))
+			for _, n := range notes {
+				t.Log(n)
+			}
+			switch {
+			case f.differs == "" && err != nil:
+				t.Error(err)
+			case f.differs != "" && err != nil:
+				t.Logf("known difference (%s): %v", f.differs, err)
+			case f.differs != "":
+				t.Errorf("the simulation no longer differs in this: %s", f.differs)
+			}
+		})
+	}
+}
+
+// TestSwitch asks the switch that LIVEMON_FS names.
+func TestSwitch(t *testing.T) {
+	addr := os.Getenv("LIVEMON_FS")
+	if addr == "" {
+		t.Skip("no switch is named: make test-switch FS=host:port")
+	}
+	o := esl.Options{Addr: addr, Password: cmp.Or(os.Getenv("FS_PASSWORD"), "ClueCon")}
+	sw, err := dialReal(t.Context(), o, cmp.Or(os.Getenv("FS_PROFILE"), "internal"), os.Getenv("PHONES"))
+	if errors.Is(err, esl.ErrUnreachable) {
+		t.Skipf("no switch at %s: %v", addr, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := sw.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Log(sw.Version())
+	results.begin(sw.Version())
+	for _, f := range facts {
+		t.Run(f.name, func(t *testing.T) {
+			if lack := lacks(t, sw, f); lack != "" {
+				results.skip(f.name, lack)
+				t.Skip("the switch lacks " + lack)
+			}
+			began := time.Now()
+			notes, err := f.run(t.Context(), sw)
+			results.add(true, f.name, notes, err, time.Since(began))
+			for _, n := range notes {
+				t.Log(n)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// lacks names what a switch does not have of what a fact needs.
+func lacks(t *testing.T, sw *realSwitch, f fact) string {
+	client := esl.NewClient(sw.Socket())
+	defer func() { _ = client.Close() }() // nothing is under way
+	for _, module := range append([]string{"mod_sofia", "mod_commands", "mod_dptools"}, f.needs...) {
+		reply, err := client.API(t.Context(), "module_exists "+module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.TrimSpace(reply) != "true" {
+			return "the module " + module
+		}
+	}
+	reply, err := client.API(t.Context(), "sofia xmlstatus profile "+sw.profile)
+	if err != nil && !errors.Is(err, esl.ErrReply) {
+		t.Fatal(err)
+	}
+	if !strings.Contains(reply, "<name>"+sw.profile+"</name>") {
+		return "the SIP profile " + sw.profile + " (FS_PROFILE names another)"
+	}
+	if f.room {
+		if err := fsconf.Ready(t.Context(), client, fsconf.Defaults()); errors.Is(err, fsconf.ErrNotReady) {
+			return "livemon's conference profile: " + err.Error()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ""
+}
