@@ -71,6 +71,8 @@ func init() {
 		"tone_detect":        now((*Switch).apiToneDetect),
 		"uuid_answer":        now((*Switch).apiAnswer),
 		"uuid_break":         now((*Switch).apiBreak),
+		"uuid_buglist":       now((*Switch).apiBuglist),
+		"uuid_record":        now((*Switch).apiRecord),
 		"uuid_bridge":        now((*Switch).apiBridge),
 		"uuid_broadcast":     now((*Switch).apiBroadcast),
 		"uuid_dump":          now((*Switch).apiDump),

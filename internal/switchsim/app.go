@@ -16,12 +16,13 @@ const fileLength = 500 * time.Millisecond
 // app is an application that a channel executes.
 type app struct {
 	step
-	ch    *channel
-	open  bool       // messages may be executed on top of it
-	onKey func(byte) // takes the keys pressed
-	stop  func()     // called when it ends, however it does
-	over  bool
-	sock  *conn
+	ch     *channel
+	open   bool       // messages may be executed on top of it
+	onKey  func(byte) // takes the keys pressed
+	noKeys bool       // nobody takes them, and nobody hears of them
+	stop   func()     // called when it ends, however it does
+	over   bool
+	sock   *conn
 }
 
 // top is the application that runs, the last of those that were stacked.
@@ -52,6 +53,7 @@ func init() {
 		"endless_playback":    func(s *Switch, ch *channel, a *app) { s.startSound(ch, a.data, false); a.stop = ch.endSound },
 		"park":                func(s *Switch, ch *channel, a *app) { s.appPark(ch, a) },
 		"echo":                func(_ *Switch, _ *channel, a *app) { a.open = true },
+		"eavesdrop":           func(s *Switch, ch *channel, a *app) { s.appEavesdrop(ch, a) },
 		"conference":          func(s *Switch, ch *channel, a *app) { a.open = true; s.conference(ch, a) },
 		"bridge":              func(s *Switch, ch *channel, a *app) { s.appBridge(ch, a) },
 		"socket":              func(s *Switch, ch *channel, a *app) { s.appSocket(ch, a) },
@@ -59,8 +61,9 @@ func init() {
 		"tone_detect":         func(s *Switch, ch *channel, a *app) { s.appToneDetect(ch, a) },
 		"stop_tone_detect":    func(s *Switch, ch *channel, a *app) { s.stopToneDetect(ch); s.finish(a) },
 		"play_and_get_digits": func(s *Switch, ch *channel, a *app) { s.appGetDigits(ch, a) },
-		"log":                 done, "info": done, "flush_dtmf": done, "start_dtmf": done, "stop_dtmf": done, "record_session": done,
-		"stop_record_session": done, "bind_digit_action": done, "clear_digit_action": done, "sched_hangup": done, "event": done,
+		"record_session":      func(s *Switch, ch *channel, a *app) { s.appRecord(ch, a) },
+		"stop_record_session": func(s *Switch, ch *channel, a *app) { s.stopRecording(ch, a.data); s.finish(a) },
+		"log":                 done, "info": done, "flush_dtmf": done, "start_dtmf": done, "stop_dtmf": done, "bind_digit_action": done, "clear_digit_action": done, "sched_hangup": done, "event": done,
 	}
 }
 

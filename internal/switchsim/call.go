@@ -388,6 +388,7 @@ func (s *Switch) hangup(ch *channel, cause string) {
 	ch.moving = true
 	ch.plan, ch.inbox = nil, nil
 	s.tell(ch, "CHANNEL_HANGUP", fromHangup)
+	s.endBugs(ch)
 	o := ch.orig
 	ch.orig = nil
 	if o != nil {

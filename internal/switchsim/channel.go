@@ -80,6 +80,9 @@ type channel struct {
 	memberID int      // its member id in conferences, once it has one
 	loop     *channel // the other end of a loopback that runs an application
 	ears     *toneDetect
+	bugs     []*mediaBug
+	spy      *spy // what it eavesdrops on
+	flushing int  // how many flushes of what it says are under way
 
 	rowPending bool
 	heard      map[*channel]int // since which frame it hears whom

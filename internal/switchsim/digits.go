@@ -9,6 +9,9 @@ func (s *Switch) press(ch *channel, key byte) {
 	if ch.dead || !ch.answered && !ch.early {
 		return
 	}
+	if a := ch.top(); a != nil && a.noKeys {
+		return
+	}
 	if len(ch.digits) < 1024 {
 		ch.digits += string(key)
 	}

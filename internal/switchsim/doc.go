@@ -31,6 +31,9 @@
 //     true, which is the default for inbound ones: outbound legs walk in.
 //   - Without signal_bond a telephone's REFER is refused, and its hold gives the
 //     other party silence.
+//   - Whoever eavesdrops on a muted member hears him, whispers to whoever he was told to,
+//     wherever that leg goes, and stops only with one of the legs. Putting something
+//     on a leg (an eavesdropper, a recording) costs 40 ms of what its telephone says.
 //   - 'show' is 50 ms behind; an api command holds up its connection's events; an
 //     execute of an unknown application hangs up the call.
 //

@@ -58,9 +58,9 @@ type member struct {
 	ch   *channel
 	app  *app
 
-	canHear, canSpeak, hold, talking bool
-	endconf, dist, ghost, mod        bool
-	relations                        []relation
+	canHear, canSpeak, hold, talking, detect bool
+	endconf, dist, ghost, mod                bool
+	relations                                []relation
 
 	known    bool // commands find it, and it is in the mix
 	kicked   bool
@@ -161,7 +161,7 @@ func (m *member) data(e *event) {
 	e.add("See", "true")
 	e.add("Speak", yes(m.canSpeak))
 	e.add("Talking", yes(m.talking))
-	e.add("Mute-Detect", "false")
+	e.add("Mute-Detect", yes(m.detect))
 	e.add("Hold", yes(m.hold))
 	e.addInt("Member-ID", m.id)
 	kind := "member"
@@ -185,6 +185,7 @@ var (
 	fromConfDel     = origin{"conference_member.c", "conference_member_del", 1355}
 	fromConfFloor   = origin{"conference_member.c", "conference_member_set_floor_holder", 1158}
 	fromConfTalk    = origin{"conference_loop.c", "conference_loop_input", 1154}
+	fromConfDetect  = origin{"conference_loop.c", "conference_loop_input", 1167}
 	fromConfKey     = origin{"conference_loop.c", "conference_loop_event", 619}
 	fromConfCommand = origin{"conference_api.c", "conference_api_dispatch", 4164}
 )
@@ -199,6 +200,8 @@ func memberFlags(list string, m *member) {
 		switch strings.ToLower(strings.TrimSpace(f)) {
 		case "mute":
 			m.canSpeak = false
+		case "mute-detect":
+			m.detect = true
 		case "deaf":
 			m.canHear = false
 		case "dist-dtmf":
@@ -328,10 +331,14 @@ func (s *Switch) controlsOf(m *member) []control {
 
 // talk is the detection of a member's speech, if there is any.
 func (s *Switch) talk(m *member) {
-	if m.talking || m.leaving || !m.known || !m.canSpeak || m.hold || !m.ch.audible() || s.now.Before(m.speechAt) {
+	if m.talking || m.leaving || !m.known || !m.canSpeak && !m.detect || m.hold || !m.ch.audible() || s.now.Before(m.speechAt) {
 		return
 	}
 	m.talking, m.talked = true, s.now
+	if !m.canSpeak {
+		s.maint(m.room, m, "mute-detect", fromConfDetect)
+		return
+	}
 	s.maint(m.room, m, "start-talking", fromConfTalk)
 	if f := m.room.floor; f == nil || !f.talking {
 		s.setFloor(m.room, m)
@@ -341,9 +348,11 @@ func (s *Switch) talk(m *member) {
 // talkSoon looks for speech a moment later.
 func (s *Switch) talkSoon(m *member) { s.after(talkLag, func() { s.talk(m) }) }
 
-// hush is the end of a member's speech. Only if he stops by himself an event says so.
+// hush is the end of a member's speech. Only if he stops by himself an event says
+// so. Of one who is muted, and whose speech is detected all the same, the switch
+// does not notice that.
 func (s *Switch) hush(m *member, event bool) {
-	if !m.talking {
+	if !m.talking || event && !m.canSpeak {
 		return
 	}
 	m.talking, m.talked = false, s.now
@@ -430,7 +439,7 @@ func (s *Switch) removeMember(m *member) {
 		s.endRoom(r)
 	case had:
 		for i := len(r.members) - 1; i >= 0; i-- {
-			if o := r.members[i]; o.talking && !o.leaving {
+			if o := r.members[i]; o.talking && o.canSpeak && !o.leaving {
 				s.setFloor(r, o)
 				break
 			}

@@ -246,6 +246,7 @@ func (s *Switch) setMute(m *member, on bool) {
 		m.canSpeak = false
 		s.hush(m, false)
 		s.maint(m.room, m, "mute-member", fromConfCommand)
+		s.talkSoon(m)
 	} else {
 		m.canSpeak = true
 		s.maint(m.room, m, "unmute-member", fromConfCommand)
@@ -276,7 +277,7 @@ func (s *Switch) setMemberHold(m *member, on bool) {
 	s.maint(m.room, m, action, fromConfCommand)
 	if on && m.room.floor == m {
 		for _, o := range m.room.members {
-			if o != m && o.talking && !o.leaving {
+			if o != m && o.talking && o.canSpeak && !o.leaving {
 				s.setFloor(m.room, o)
 				break
 			}
@@ -593,7 +594,7 @@ func (s *Switch) roomObject(r *room) object {
 	members := []object{}
 	for _, m := range r.present() {
 		flags := object{{"can_hear", !m.hold && m.canHear}, {"can_see", !m.hold}, {"can_speak", !m.hold && m.canSpeak}, {"hold", m.hold},
-			{"mute_detect", false}, {"talking", m.talking}, {"has_video", false}, {"video_bridge", false}, {"has_floor", r.floor == m},
+			{"mute_detect", m.detect}, {"talking", m.talking}, {"has_video", false}, {"video_bridge", false}, {"has_floor", r.floor == m},
 			{"is_moderator", m.mod}, {"end_conference", m.endconf}, {"mandatory_member_end_conference", false}, {"pass_digits", m.dist}}
 		energy, _ := strconv.Atoi(r.conf["energy-level"])
 		members = append(members, object{{"type", "caller"}, {"id", m.id}, {"flags", flags}, {"uuid", m.ch.uuid}, {"caller_id_name", m.ch.p.cidName},
@@ -689,7 +690,7 @@ func (s *Switch) roomsXML(rooms []*room) string {
 			for _, f := range []struct {
 				name string
 				on   bool
-			}{{"can_hear", !m.hold && m.canHear}, {"can_see", !m.hold}, {"can_speak", !m.hold && m.canSpeak}, {"mute_detect", false}, {"talking", m.talking},
+			}{{"can_hear", !m.hold && m.canHear}, {"can_see", !m.hold}, {"can_speak", !m.hold && m.canSpeak}, {"mute_detect", m.detect}, {"talking", m.talking},
 				{"hold", m.hold}, {"has_video", false}, {"video_bridge", false}, {"has_floor", r.floor == m}, {"is_moderator", m.mod},
 				{"end_conference", m.endconf}, {"mandatory_member_end_conference", false}, {"is_ghost", m.ghost}} {
 				tag("          ", f.name, yes(f.on))

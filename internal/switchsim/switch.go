@@ -61,6 +61,7 @@ type Switch struct {
 	truth truthLog
 
 	detecting map[*channel]bool // who listens for tones
+	spies     map[*channel]bool // who eavesdrops
 }
 
 // Start starts a switch. It runs until Close is called or ctx ends.
@@ -139,7 +140,7 @@ func (s *Switch) boot() {
 	s.coreUUID = newUUID()
 	s.sequence, s.sessions, s.memberIDs = 0, 0, 0
 	s.channels, s.order = map[string]*channel{}, nil
-	s.detecting = map[*channel]bool{}
+	s.detecting, s.spies = map[*channel]bool{}, map[*channel]bool{}
 	if s.numbers == nil {
 		s.numbers = map[string]string{}
 	}

@@ -73,6 +73,7 @@ func (s *Switch) touchRoom(r *room) {
 
 // look is one frame.
 func (t *truthLog) look(s *Switch) {
+	s.touchSpies()
 	if len(t.dirty) > 0 {
 		list := bySeq(t.dirty)
 		clear(t.dirty)
@@ -153,32 +154,34 @@ func bySeq[V any](set map[*channel]V) []*channel {
 }
 
 // hears computes whom a channel hears at this moment.
-func (s *Switch) hears(l *channel) []*channel {
-	if l.dead || l.held || l.music() || l.sound != "" && !l.soundMix {
+func (s *Switch) hears(l *channel) []*channel { return s.hearsBut(l, nil, 0) }
+
+// hearsBut is hears without what one eavesdropper whispers.
+func (s *Switch) hearsBut(l *channel, but *spy, relays int) []*channel {
+	if l.dead || l.held {
 		return nil
 	}
-	if br := l.bridge; br != nil && br.up {
-		sp := br.a
-		if sp == l {
-			sp = br.b
+	var out []*channel
+	switch {
+	case l.spy != nil:
+		out = l.spy.heard(s, relays)
+	case l.music() || l.sound != "" && !l.soundMix:
+	case l.bridge != nil && l.bridge.up:
+		out = s.voices(l.bridge.peer(l), relays)
+	case l.member != nil:
+		for _, sp := range l.member.hears(s.now) {
+			out = join(out, s.voices(sp, relays))
 		}
-		if sp.audible() {
-			return []*channel{sp}
-		}
-		return nil
 	}
-	if l.member != nil {
-		return l.member.hears(s.now)
-	}
-	return nil
+	return join(out, s.whispered(l, but, relays))
 }
 
 // audible tells whether anything but silence comes from a telephone.
 func (ch *channel) audible() bool {
-	if end := ch.loop; end != nil && (end.dead || end.sound == "") {
-		return false // nothing is played at its other end
+	if end := ch.loop; end != nil && (end.dead || end.sound == "" && end.spy == nil) {
+		return false // nothing is played or heard at its other end
 	}
-	return !ch.dead && !ch.held && !ch.quiet && (ch.answered || ch.early)
+	return !ch.dead && !ch.held && !ch.quiet && ch.flushing == 0 && ch.hasMedia()
 }
 
 // music tells whether a channel hears music because its partner is on hold.
