@@ -77,7 +77,7 @@ func (r *realSwitch) Install(phone string, b Behaviour) error {
 		}
 		r.voices[phone] = voice
 	}
-	p := sipphone.Phone{Tone: tones[voice], Ring: b.Rings}
+	p := sipphone.Phone{Tone: tones[voice], Ring: b.Rings, After: b.After}
 	switch {
 	case b.Busy:
 		p.Reject = 486
@@ -101,23 +101,27 @@ func (r *realSwitch) Answered(ctx context.Context, phone, _ string) (Telephone, 
 	if err != nil {
 		return nil, err
 	}
+	return &realPhone{leg: leg, sw: r}, nil
+}
+
+// speakers are the names of a case's telephones, by voice.
+func (r *realSwitch) speakers(phone string) []string {
 	group, _, _ := strings.Cut(phone, "-")
-	p := &realPhone{leg: leg, farm: r.farm, names: make([]string, len(tones))}
-	p.names[len(tones)-1] = music
+	names := make([]string, len(tones))
+	names[len(tones)-1] = music
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for other, voice := range r.voices {
 		if strings.HasPrefix(other, group+"-") {
-			p.names[voice] = other
+			names[voice] = other
 		}
 	}
-	return p, nil
+	return names
 }
 
 type realPhone struct {
-	leg   *sipphone.Leg
-	farm  *sipphone.Farm
-	names []string // of the voices
+	leg *sipphone.Leg
+	sw  *realSwitch
 }
 
 func (p *realPhone) Hold(ctx context.Context) error   { return p.leg.Hold(ctx) }
@@ -135,7 +139,7 @@ func (p *realPhone) Press(ctx context.Context, keys string, pause time.Duration)
 }
 
 func (p *realPhone) Transfer(ctx context.Context, extension string) (bool, error) {
-	status, err := p.leg.Refer(ctx, "sip:"+extension+"@"+p.farm.Addr())
+	status, err := p.leg.Refer(ctx, "sip:"+extension+"@"+p.sw.farm.Addr())
 	return status == 200, err
 }
 
@@ -145,13 +149,13 @@ func (p *realPhone) TransferTo(ctx context.Context, consult Telephone) (bool, er
 }
 
 func (p *realPhone) Heard(from, to time.Time) []Window {
-	received := p.leg.Windows(from, to)
+	received, names := p.leg.Windows(from, to), p.sw.speakers(p.leg.Name)
 	out := make([]Window, len(received))
 	for i, w := range received {
 		out[i].At = w.At
 		for k, level := range w.Levels {
-			if level > audible && p.names[k] != "" {
-				out[i].Who = append(out[i].Who, p.names[k])
+			if level > audible && names[k] != "" {
+				out[i].Who = append(out[i].Who, names[k])
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func (s *simulatedSwitch) Dial(phone string) string {
 }
 
 func (s *simulatedSwitch) Install(phone string, b Behaviour) error {
-	o := switchsim.Behaviour{NoAnswer: b.Rings}
+	o := switchsim.Behaviour{NoAnswer: b.Rings, AnswerAfter: b.After}
 	switch {
 	case b.Busy:
 		o.Reject = "USER_BUSY"

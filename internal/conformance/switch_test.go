@@ -31,6 +31,7 @@ type Switch interface {
 // Behaviour is what a telephone does when it is called. The zero value answers at once.
 type Behaviour struct {
 	Busy, Declines, Rings bool
+	After                 time.Duration // how long it rings before it answers
 }
 
 // Telephone is one call of a telephone.

@@ -28,9 +28,10 @@ type Options struct {
 
 // Phone is what a telephone is like. The zero value answers at once and is silent.
 type Phone struct {
-	Tone   float64 // what it speaks, in Hz; 0 is silence
-	Reject int     // the SIP status with which it refuses calls, such as 486
-	Ring   bool    // it rings until the caller gives up
+	Tone   float64       // what it speaks, in Hz; 0 is silence
+	Reject int           // the SIP status with which it refuses calls, such as 486
+	Ring   bool          // it rings until the caller gives up
+	After  time.Duration // for how long it rings before it answers
 }
 
 // Farm is a set of telephones behind one SIP address. It must be closed.

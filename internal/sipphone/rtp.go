@@ -160,11 +160,17 @@ func (s *stream) press(keys string, pause int) <-chan struct{} {
 func (s *stream) listen(tones []float64) {
 	buf := make([]byte, 2048)
 	for {
-		n, _, err := s.conn.ReadFromUDP(buf)
+		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			return
 		}
-		s.take(time.Now(), buf[:n], tones)
+		at := time.Now()
+		s.mu.Lock()
+		known := s.to != nil && s.to.AddrPort().Port() == from.Port() && s.to.AddrPort().Addr().Unmap() == from.Addr().Unmap()
+		s.mu.Unlock()
+		if known { // what else comes belongs to a call that had this port before
+			s.take(at, buf[:n], tones)
+		}
 	}
 }
 

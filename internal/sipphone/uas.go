@@ -30,12 +30,10 @@ func (f *Farm) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		f.respond(req, tx, p.Reject, "Refused")
 		return
 	case p.Ring:
-		f.respond(req, tx, 180, "Ringing")
-		select {
-		case <-tx.Done(): // the caller has given up
-		case <-f.ctx.Done():
-			f.respond(req, tx, 480, "Temporarily Unavailable")
-		}
+		f.ring(req, tx, time.Hour)
+		return
+	}
+	if p.After > 0 && !f.ring(req, tx, p.After) {
 		return
 	}
 	conn, err := f.openRTP()
@@ -54,6 +52,21 @@ func (f *Farm) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		l.stream.listen(f.opt.Tones)
 	}()
 	f.answer(l, req, tx)
+}
+
+// ring lets a telephone ring, and tells whether the caller still waits then.
+func (f *Farm) ring(req *sip.Request, tx sip.ServerTransaction, d time.Duration) bool {
+	f.respond(req, tx, 180, "Ringing")
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-tx.Done(): // the caller has given up
+	case <-f.ctx.Done():
+		f.respond(req, tx, 480, "Temporarily Unavailable")
+	}
+	return false
 }
 
 // answer accepts an INVITE, and repeats that until it is acknowledged. The switch
