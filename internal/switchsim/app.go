@@ -22,6 +22,7 @@ type app struct {
 	noKeys bool       // nobody takes them, and nobody hears of them
 	stop   func()     // called when it ends, however it does
 	over   bool
+	silent bool // no event tells of it
 	sock   *conn
 }
 
@@ -202,15 +203,19 @@ func (s *Switch) drop(ch *channel) {
 	if a.stop != nil {
 		a.stop()
 	}
-	s.tell(ch, "CHANNEL_EXECUTE_COMPLETE", fromExecDone, a.headers(true)...)
+	if !a.silent {
+		s.tell(ch, "CHANNEL_EXECUTE_COMPLETE", fromExecDone, a.headers(true)...)
+	}
 }
 
-// park takes a channel out of what it does and parks it.
+// park takes a channel out of what it does and parks it. No application tells of
+// it: the channel's state does.
 func (s *Switch) park(ch *channel) {
 	s.move(ch, 0, func() {
-		ch.plan = []step{{app: "park"}}
-		s.setState(ch, "EXECUTE")
-		s.proceed(ch)
+		s.setState(ch, "PARK")
+		a := &app{step: step{app: "park"}, ch: ch, silent: true}
+		ch.apps = append(ch.apps, a)
+		s.appPark(ch, a)
 	})
 }
 

@@ -344,34 +344,8 @@ func (s *Switch) endBridge(br *bridge) {
 		a.data(e)
 	})
 	s.bridgeRow(a, b, false)
-	s.afterBridge(a, true)
-	s.afterBridge(b, false)
-}
-
-// afterBridge is what a leg does that its partner has left.
-func (s *Switch) afterBridge(ch *channel, first bool) {
-	if ch.dead || ch.moving {
-		return
-	}
-	where, _ := ch.get("transfer_after_bridge")
-	switch {
-	case truth(ch.value("park_after_bridge")):
-		s.park(ch)
-	case where != "":
-		ch.set("transfer_after_bridge", "")
-		to := append(split(where, ':'), "", "", "")
-		s.transfer(ch, to[0], to[1], to[2])
-	case first && !truth(ch.value("hangup_after_bridge")):
-		// Its dialplan goes on after the application that bridged it.
-		if a := ch.top(); a != nil && a.app == "bridge" {
-			s.finish(a)
-		} else {
-			s.setState(ch, "EXECUTE")
-			s.proceed(ch)
-		}
-	default:
-		s.hangup(ch, "NORMAL_CLEARING")
-	}
+	s.afterFirst(a, b)
+	s.afterSecond(b)
 }
 
 // hangup ends a channel. The rest of it is taken down a moment later.

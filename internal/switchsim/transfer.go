@@ -243,9 +243,7 @@ func (s *Switch) bridged(a, b *channel) {
 // orphan is a leg of uuid_bridge whose other leg is gone or went elsewhere.
 func (s *Switch) orphan(ch *channel) {
 	ch.waitsFor = nil
-	if truth(ch.value("park_after_bridge")) {
-		s.park(ch)
-		return
+	if !s.goesOn(ch) {
+		s.hangup(ch, "DESTINATION_OUT_OF_ORDER")
 	}
-	s.hangup(ch, "DESTINATION_OUT_OF_ORDER")
 }
