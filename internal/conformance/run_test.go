@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // facts are all of them, in the order of docs/conformance.md.
-var facts = concat(moveFacts, holdFacts, roomFacts)
+var facts = concat(moveFacts, holdFacts, roomFacts, keyFacts, socketFacts)
 
 func concat(lists ...[]fact) (all []fact) {
 	for _, l := range lists {

@@ -26,8 +26,12 @@ type simulatedSwitch struct {
 // span is a time; its end is zero while it lasts.
 type span struct{ from, to time.Time }
 
+// stockControls are what a stock installation has beside livemon's group.
+const stockControls = `<group name="default"><control action="mute" digits="0"/><control action="deaf mute" digits="*"/></group>`
+
 func startSimulated(ctx context.Context) (*simulatedSwitch, error) {
-	sw, err := switchsim.Start(ctx, switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults())})
+	conf := strings.Replace(fsconf.ConferenceXML(fsconf.Defaults()), "<caller-controls>", "<caller-controls>"+stockControls, 1)
+	sw, err := switchsim.Start(ctx, switchsim.Options{ConferenceXML: conf})
 	if err != nil {
 		return nil, err
 	}

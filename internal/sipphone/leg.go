@@ -252,11 +252,13 @@ func (l *Leg) refer(ctx context.Context, to string) (int, error) {
 	}
 }
 
-// Hangup ends the call. One that has ended already is no error.
+// Hangup ends the call: the telephone falls silent and says goodbye. One that has
+// ended already is no error.
 func (l *Leg) Hangup(ctx context.Context) error {
 	if l.isOver() {
 		return nil
 	}
+	l.stream.direct(media{}, false)
 	_, _, err := l.request(ctx, sip.BYE, nil)
 	l.end()
 	if l.farm.ctx.Err() != nil {

@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"strings"
+	"time"
+
+	"livemon/fsconf"
+)
+
+var keyFacts = []fact{
+	{name: "keys-distributed", room: true,
+		claim: "With `dist-dtmf` on both parties each one's keys reach the other in a room; without it they are swallowed.",
+		check: func(c *check) {
+			user, pupil := c.call("user", "pupil")
+			room := c.move(pupil, user)
+			c.must(user.Press(c.ctx, "12", 60*time.Millisecond))
+			c.must(pupil.Press(c.ctx, "#9", 60*time.Millisecond))
+			c.until("the keys at the other party", func() bool { return pupil.Keys() == "12" && user.Keys() == "#9" })
+			deaf := c.parked("other")
+			c.enter(room, deaf, "")
+			at := c.events.now()
+			c.must(deaf.Press(c.ctx, "3", 0))
+			c.await(at, "event=DTMF", "Unique-ID="+deaf.uuid)
+			c.pause(300 * time.Millisecond)
+			c.want(pupil.Keys() == "12" && user.Keys() == "#9", "keys of a member without the flag were passed on: %q, %q", pupil.Keys(), user.Keys())
+		}},
+	{name: "keys-no-controls", room: true,
+		claim: "A member with `dist-dtmf` has no caller controls, whatever group he has.",
+		check: func(c *check) {
+			l := c.parked("user")
+			room := c.newRoom()
+			c.enter(room, l, "dist-dtmf", "conference_controls="+fsconf.Controls)
+			at := c.events.now()
+			c.must(l.Press(c.ctx, "4#", 60*time.Millisecond))
+			c.await(at, "event=DTMF", "Unique-ID="+l.uuid, "DTMF-Digit=#")
+			c.want(c.seen(300*time.Millisecond, at, "Action=dtmf", "Unique-ID="+l.uuid) == nil, "his control fired")
+		}},
+	{name: "controls-fire", room: true,
+		claim: "A supervisor's keys fire `Action: dtmf` with the control's Data, while he is mute and deaf too, with 0.1 to 2.5 s between two keys.",
+		check: func(c *check) {
+			sup := c.parked("sup")
+			room := c.newRoom()
+			c.supervise(room, sup)
+			keys := fsconf.Defaults().Keys
+			for _, k := range []struct {
+				keys, data string
+				gap        time.Duration
+			}{{keys.Coach[0], fsconf.DataCoach, 100 * time.Millisecond}, {keys.Barge[0], fsconf.DataBarge, time.Second}, {keys.Monitor[0], fsconf.DataMonitor, 2500 * time.Millisecond}} {
+				at := c.events.now()
+				c.must(sup.Press(c.ctx, k.keys, k.gap))
+				e := c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
+				c.want(e.Get("DTMF-Key") == k.keys && e.Get("Data") == k.data, "%s fired DTMF-Key %q, Data %q", k.keys, e.Get("DTMF-Key"), e.Get("Data"))
+			}
+		}},
+	{name: "controls-unheard", room: true,
+		claim: "A supervisor's keys reach nobody else.",
+		check: func(c *check) {
+			user, pupil := c.call("user", "pupil")
+			room := c.move(pupil, user)
+			sup := c.parked("sup")
+			c.supervise(room, sup)
+			at := c.events.now()
+			c.must(sup.Press(c.ctx, "4#", 60*time.Millisecond))
+			c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
+			c.pause(300 * time.Millisecond)
+			c.want(user.Keys() == "" && pupil.Keys() == "", "the parties were sent %q and %q", user.Keys(), pupil.Keys())
+		}},
+	{name: "controls-wrong", room: true,
+		claim: "A wrong sequence (`46#`) fires nothing; the channel's own DTMF events arrive one a key, in order.",
+		check: func(c *check) {
+			sup := c.parked("sup")
+			room := c.newRoom()
+			c.supervise(room, sup)
+			at := c.events.now()
+			c.must(sup.Press(c.ctx, "46#", 100*time.Millisecond))
+			c.await(at, "event=DTMF", "Unique-ID="+sup.uuid, "DTMF-Digit=#")
+			c.want(c.seen(4*time.Second, at, "Action=dtmf", "Unique-ID="+sup.uuid) == nil, "46# fired something")
+			var got strings.Builder
+			for _, e := range c.events.since(at) {
+				if e.Name == "DTMF" && e.Get("Unique-ID") == sup.uuid {
+					got.WriteString(e.Get("DTMF-Digit"))
+				}
+			}
+			c.want(got.String() == "46#", "the DTMF events are %q", got.String())
+		}},
+	{name: "controls-spoilt", room: true,
+		claim: "A lone `4` spoils a `6#` that follows within the timeout, and does not spoil one that comes after it.",
+		check: func(c *check) {
+			sup := c.parked("sup")
+			room := c.newRoom()
+			c.supervise(room, sup)
+			at := c.events.now()
+			c.must(sup.Press(c.ctx, "4", 0))
+			c.pause(time.Second)
+			c.must(sup.Press(c.ctx, "6#", 100*time.Millisecond))
+			c.want(c.seen(4*time.Second, at, "Action=dtmf", "Unique-ID="+sup.uuid) == nil, "6# fired within the timeout of a 4")
+			at = c.events.now()
+			c.must(sup.Press(c.ctx, "4", 0))
+			c.pause(3500 * time.Millisecond)
+			c.must(sup.Press(c.ctx, "6#", 100*time.Millisecond))
+			c.want(c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid).Get("DTMF-Key") == "6#", "another sequence fired")
+		}},
+	{name: "controls-default", room: true,
+		claim: "Without the profile a member has the group `default`, whose 0 mutes him; in livemon's own room it does nothing.",
+		check: func(c *check) {
+			for _, profile := range []string{fsconf.Profile, "nosuch" + c.id} {
+				l := c.parked("user")
+				room := c.newRoom()
+				c.ok("uuid_transfer %s 'conference:%s@%s' inline", l.uuid, room, profile)
+				c.until("the leg in the room", func() bool { return c.in(room, l) })
+				at := c.events.now()
+				c.must(l.Press(c.ctx, "0", 0))
+				c.await(at, "event=DTMF", "Unique-ID="+l.uuid)
+				ours := profile == fsconf.Profile
+				muted := c.seen(time.Second, at, "Action=mute-member", "Unique-ID="+l.uuid) != nil
+				c.want(muted != ours, "profile %s: muted: %t", profile, muted)
+				c.must(l.Hangup(c.ctx))
+				c.gone(l)
+			}
+		}},
+}
