@@ -80,6 +80,8 @@ type channel struct {
 	memberID int      // its member id in conferences, once it has one
 	loop     *channel // the other end of a loopback that runs an application
 	ears     *toneDetect
+	speaks   bool   // by UDP, see unicast
+	toneSaid string // the frequency of what it says by UDP, "" if it is no pure tone
 	bugs     []*mediaBug
 	spy      *spy // what it eavesdrops on
 	flushing int  // how many flushes of what it says are under way

@@ -434,6 +434,8 @@ func (s *Switch) sendmsg(c *conn, uuid string, m *command) string {
 	case "hangup":
 		cause := m.get("hangup-cause")
 		s.after(legLag, func() { s.hangup(ch, cause) })
+	case "unicast":
+		s.unicast(ch, m)
 	}
 	return "+OK"
 }

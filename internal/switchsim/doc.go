@@ -39,10 +39,11 @@
 //
 // # What it does not do
 //
-// There is no audio, no SIP and no media file: a telephone is what SetPhone says,
+// There is no audio but that of sendmsg unicast, no SIP and no media file: a telephone is what SetPhone says,
 // files are names that play for half a second, a loopback is a telephone of that
 // name. loopback/app=APP is both ends of one: the first is heard while the second
-// plays something, and tone_detect finds a tone_stream that is heard alone.
+// plays something, or says it by UDP, and tone_detect finds a tone that is heard
+// alone.
 // Of the applications, the api commands and the conference commands it has
 // those that a call centre's controller uses; others are answered as unknown.
 // Events come in the formats plain and json, not xml. PRESENCE_IN, CODEC and

@@ -60,8 +60,9 @@ type Switch struct {
 
 	truth truthLog
 
-	detecting map[*channel]bool // who listens for tones
-	spies     map[*channel]bool // who eavesdrops
+	detecting map[*channel]bool     // who listens for tones
+	unicasts  map[*channel]*unicast // whose audio goes by UDP
+	spies     map[*channel]bool     // who eavesdrops
 }
 
 // Start starts a switch. It runs until Close is called or ctx ends.

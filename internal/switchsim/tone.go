@@ -117,6 +117,9 @@ func (ch *channel) sounding() string {
 	if ch.loop == nil || !ch.audible() {
 		return ""
 	}
+	if ch.loop.speaks {
+		return ch.loop.toneSaid
+	}
 	kind, spec, _ := strings.Cut(ch.loop.sound, "://")
 	if parts := toneParts(spec); kind == "tone_stream" && len(parts) == 3 {
 		return parts[2]

@@ -81,6 +81,7 @@ func (t *truthLog) look(s *Switch) {
 			t.update(ch, s.hears(ch))
 		}
 	}
+	s.unicastFrame()
 	s.detectTones()
 	if len(t.watch) > 0 {
 		if t.stale {
@@ -178,7 +179,7 @@ func (s *Switch) hearsBut(l *channel, but *spy, relays int) []*channel {
 
 // audible tells whether anything but silence comes from a telephone.
 func (ch *channel) audible() bool {
-	if end := ch.loop; end != nil && (end.dead || end.sound == "" && end.spy == nil) {
+	if end := ch.loop; end != nil && (end.dead || end.sound == "" && !end.speaks && end.spy == nil) {
 		return false // nothing is played or heard at its other end
 	}
 	return !ch.dead && !ch.held && !ch.quiet && ch.flushing == 0 && ch.hasMedia()
