@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -21,6 +22,7 @@ import (
 const (
 	EventRole    = "role"    // a desired role was granted
 	EventRefused = "refused" // a change was not made; Code and Detail say why
+	EventTrimmed = "trimmed" // records older than they are kept for are about to be removed, up to Anchor
 
 	// EventUnreadable stands, in what Audit returns, for a record that is not
 	// understood, so that it is not silently missing.
@@ -28,7 +30,6 @@ const (
 )
 
 const (
-	auditField   = "r"
 	auditLimit   = 1000
 	auditPage    = 500
 	auditOnceTTL = time.Minute
@@ -38,40 +39,52 @@ const (
 )
 
 // appendScript adds a record once, however often the client, having lost the
-// answer, sends it. KEYS: stream, the mark that this record was stored. ARGV:
-// field, record, how long the mark is kept.
-var appendScript = redis.NewScript(`
-local id = redis.call('GET', KEYS[2])
-if not id then
-  id = redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[2])
-  redis.call('SET', KEYS[2], id, 'PX', ARGV[3])
-end
-return {'OK', id}
+// answer, sends it. KEYS: stream, head, the mark that this record was stored.
+// ARGV: those of link.args, how long the mark is kept.
+var appendScript = redis.NewScript(chainScript + `
+local id = redis.call('GET', KEYS[3])
+local h = chainHead(KEYS[1], KEYS[2])
+if id then return {'OK', id, h} end
+if h ~= ARGV[1] then return {'MOVED', h} end
+id = chainAdd(KEYS[1], KEYS[2], 1)
+redis.call('SET', KEYS[3], id, 'PX', ARGV[5])
+return {'OK', id, ARGV[2]}
 `)
 
-// AppendAudit adds a record to the audit stream and returns its place. Event is
-// required; a zero Time becomes now; ID is ignored.
+// AppendAudit adds a record to the audit stream, chained to the one before, and
+// returns its place. Event is required; a zero Time becomes now; ID, Seq and
+// Hash are ignored.
 func (s *Store) AppendAudit(ctx context.Context, rec wire.AuditRecord) (id string, err error) {
-	rec.ID = ""
+	const op = "store audit record"
 	if rec.Time.IsZero() {
 		rec.Time = time.Now().UTC()
 	}
 	if err := checkAudit(rec); err != nil {
 		return "", fmt.Errorf("state: %w: audit record: %w", wire.ErrBadRequest, err)
 	}
-	v, err := encode("audit record", rec)
+	v, err := encodeAudit(rec)
 	if err != nil {
 		return "", err
 	}
-	got, err := s.run(ctx, "store audit record", appendScript, []string{auditKey, auditOnceKey + rand.Text()},
-		auditField, v, auditOnceTTL.Milliseconds())
+	keys := []string{auditKey, auditHeadKey, auditOnceKey + rand.Text()}
+	err = s.chained(ctx, op, v, func(ctx context.Context, l link) (Head, error) {
+		got, err := s.run(ctx, op, appendScript, keys, append(l.args(v), auditOnceTTL.Milliseconds())...)
+		if errors.Is(err, errMoved) {
+			return moved(op, got)
+		}
+		if err != nil {
+			return Head{}, err
+		}
+		if len(got) != 2 {
+			return Head{}, fault.New(fault.StoreUnavailable, op, "no id")
+		}
+		id = got[0]
+		return headIn(op, got[1])
+	})
 	if err != nil {
 		return "", err
 	}
-	if len(got) != 1 {
-		return "", fault.New(fault.StoreUnavailable, "store audit record", "no id")
-	}
-	return got[0], nil
+	return id, nil
 }
 
 // refuse records that what rec says did not happen after all. It is called when
@@ -96,11 +109,9 @@ func (s *Store) Audit(ctx context.Context, f wire.AuditFilter) ([]wire.AuditReco
 	if f.Limit <= 0 || f.Limit > auditLimit {
 		f.Limit = auditLimit
 	}
-	oldest := "-"
+	oldest := oldestOf(f)
 	if f.After != "" {
 		oldest = "(" + f.After
-	} else if from := f.Since.Add(-clockSkew).UnixMilli(); !f.Since.IsZero() && from > 0 {
-		oldest = strconv.FormatInt(from, 10)
 	}
 	out := []wire.AuditRecord{}
 	newest := "+"
@@ -123,6 +134,14 @@ func (s *Store) Audit(ctx context.Context, f wire.AuditFilter) ([]wire.AuditReco
 	return out, nil
 }
 
+// oldestOf is the place from which on records can be that f selects by time.
+func oldestOf(f wire.AuditFilter) string {
+	if from := f.Since.Add(-clockSkew).UnixMilli(); !f.Since.IsZero() && from > 0 {
+		return strconv.FormatInt(from, 10)
+	}
+	return "-"
+}
+
 func (s *Store) auditPage(ctx context.Context, newest, oldest string) ([]redis.XMessage, error) {
 	c, cancel := s.bound(ctx)
 	defer cancel()
@@ -131,12 +150,13 @@ func (s *Store) auditPage(ctx context.Context, newest, oldest string) ([]redis.X
 }
 
 func (s *Store) auditRecord(m redis.XMessage) wire.AuditRecord {
-	text, _ := m.Values[auditField].(string)
-	rec, err := decodeAudit(m.ID, text)
+	e := entryOf(m.ID, m.Values)
+	rec, err := decodeAudit(e.id, e.record)
 	if err != nil {
 		s.skipped(&CorruptError{Key: auditKey, Field: m.ID, Err: err})
-		return wire.AuditRecord{ID: m.ID, Time: placeTime(m.ID), Event: EventUnreadable, Detail: "this record is not understood"}
+		rec = wire.AuditRecord{ID: m.ID, Time: placeTime(m.ID), Event: EventUnreadable, Detail: "this record is not understood"}
 	}
+	rec.Seq, rec.Hash = e.seq, e.hash
 	return rec
 }
 
@@ -153,5 +173,7 @@ func placeTime(id string) time.Time {
 func selects(f wire.AuditFilter, r wire.AuditRecord) bool {
 	return (f.Session == "" || f.Session == r.Session) &&
 		(f.Agent == "" || f.Agent == r.Agent) &&
-		(f.Since.IsZero() || !r.Time.Before(f.Since))
+		(f.Supervisor == "" || f.Supervisor == r.Supervisor) &&
+		(f.Since.IsZero() || !r.Time.Before(f.Since)) &&
+		(f.Until.IsZero() || r.Time.Before(f.Until))
 }

@@ -130,7 +130,7 @@ func decodeAudit(id, value string) (wire.AuditRecord, error) {
 	if err := decode(value, &r); err != nil {
 		return wire.AuditRecord{}, err
 	}
-	r.ID = id
+	r.ID, r.Seq, r.Hash = id, 0, "" // those are its entry's
 	return r, checkAudit(r)
 }
 

@@ -15,7 +15,8 @@ const (
 	nodesKey      = "livemon:nodes"
 	extensionsKey = "livemon:extensions"
 	auditKey      = "livemon:{audit}:stream"
-	auditOnceKey  = "livemon:{audit}:once:"
+	auditHeadKey  = "livemon:{audit}:head"  // SEQ:HASH of the stream's newest record
+	auditOnceKey  = "livemon:{audit}:once:" // followed by a mark: what was stored under it
 )
 
 // longestEscaped keeps keys short: longer names are stored under their hash.

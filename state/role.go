@@ -101,17 +101,29 @@ func (s *Store) changeAtOnce(ctx context.Context, l Lease, id string, to wire.Ro
 		return wire.Session{}, false, nil
 	}
 	const op = "change role"
-	rec.ID, rec.To = "", to
+	rec.To = to
 	if checkAudit(rec) != nil {
 		return wire.Session{}, false, nil
 	}
-	v, err := encode("audit record", rec)
+	v, err := encodeAudit(rec)
 	if err != nil {
 		return wire.Session{}, true, err
 	}
 	k, me := keysOf(l.Node), enc(id)
-	got, err := s.run(ctx, op, atOnceScript, []string{k.fence, k.session + me, k.live, k.speakers, auditKey},
-		l.token(), k.session, me, string(to), string(rec.From), sessionTTL.Milliseconds(), auditField, v)
+	keys := []string{k.fence, k.session + me, k.live, k.speakers, auditKey, auditHeadKey}
+	var got []string
+	err = s.chained(ctx, op, v, func(ctx context.Context, a link) (Head, error) {
+		var err error
+		got, err = s.run(ctx, op, atOnceScript, keys,
+			append([]any{l.token(), k.session, me, string(to), string(rec.From), sessionTTL.Milliseconds()}, a.args(v)...)...)
+		switch {
+		case errors.Is(err, errMoved):
+			return moved(op, got)
+		case len(got) != 2:
+			return a.before, err
+		}
+		return a.head(), err
+	})
 	if err != nil {
 		return wire.Session{}, true, err
 	}

@@ -19,6 +19,7 @@ const (
 	replyExists   = "EXISTS"
 	replyBusy     = "BUSY"
 	replyHeld     = "HELD"
+	replyMoved    = "MOVED"
 )
 
 // fencedWrite begins every script that writes to a node's data. KEYS[1] is the
@@ -73,6 +74,8 @@ func (s *Store) run(ctx context.Context, op string, sc *redis.Script, keys []str
 		err = ErrExists
 	case replyHeld:
 		err = errHeld
+	case replyMoved:
+		return rest, errMoved
 	case replyBusy:
 		return rest, fault.New(fault.SpeakerBusy, op, "")
 	default:

@@ -125,12 +125,14 @@ return {'OK'}
 `)
 
 	// atOnceScript is all three in one, for a server that holds every key. ARGV
-	// 4-: role, role before, ttl, the audit stream's field, record. KEYS 5: the
-	// audit stream. It answers with JSON and desired role, or with nothing if the
+	// 4-: role, role before, ttl, those of link.args. KEYS 5-: the audit stream,
+	// its head. It answers with JSON and desired role, or with nothing if the
 	// change is not simply possible; then nothing was changed.
-	atOnceScript = sessionScript(mustLive + `
+	atOnceScript = sessionScript(chainScript + mustLive + `
 if stored[2] ~= ARGV[5] or (speaks[ARGV[4]] and taken(stored[3])) then return {'OK'} end
-redis.call('XADD', KEYS[5], '*', ARGV[7], ARGV[8])
+local h = chainHead(KEYS[5], KEYS[6])
+if h ~= ARGV[7] then return {'MOVED', h} end
+chainAdd(KEYS[5], KEYS[6], 7)
 if speaks[ARGV[4]] then claim(stored[3]) else unclaim() end
 redis.call('HSET', KEYS[2], 'desired', ARGV[4])
 redis.call('HDEL', KEYS[2], 'pending')

@@ -27,6 +27,11 @@ type Store struct {
 	turns [64]chan struct{}
 	seed  maphash.Seed
 
+	// chain is held while the audit stream is added to; it guards chainHead, the
+	// chain's head as far as this process knows.
+	chain     chan struct{}
+	chainHead Head
+
 	lastSkip atomic.Int64 // when an unreadable value was last logged, Unix nanoseconds
 }
 
@@ -40,7 +45,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	quietClient()
-	s := &Store{opts: o.withDefaults(), seed: maphash.MakeSeed()}
+	s := &Store{opts: o.withDefaults(), seed: maphash.MakeSeed(), chain: make(chan struct{}, 1)}
 	for i := range s.turns {
 		s.turns[i] = make(chan struct{}, 1)
 	}

@@ -327,11 +327,6 @@ func (m *Monitor) ask(ctx context.Context, id string, post func(*call, *session,
 	return wire.Session{}, fault.New(fault.SwitchTimeout, "change session", "the session's switch cannot be reached, or another controller acts on it")
 }
 
-// Audit implements wire.Service.
-func (m *Monitor) Audit(ctx context.Context, f wire.AuditFilter) ([]wire.AuditRecord, error) {
-	return m.store.Audit(ctx, f)
-}
-
 // Extensions implements wire.Service.
 func (m *Monitor) Extensions(ctx context.Context) ([]wire.Extension, error) {
 	return m.store.Extensions(ctx)

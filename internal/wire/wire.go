@@ -5,6 +5,7 @@ package wire
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -100,36 +101,6 @@ type MonitorRequest struct {
 	Node       string `json:"node,omitempty"`       // only needed where an agent's name is on several nodes
 }
 
-// AuditRecord is one line of the audit stream, oldest first.
-type AuditRecord struct {
-	ID         string    `json:"id"` // its place in the stream
-	Time       time.Time `json:"time"`
-	Event      string    `json:"event"` // requested, listening, role, refused, takeover, ended, ...
-	Session    string    `json:"session,omitempty"`
-	Supervisor string    `json:"supervisor,omitempty"`
-	Phone      string    `json:"phone,omitempty"`
-	Agent      string    `json:"agent,omitempty"`
-	User       string    `json:"user,omitempty"`
-	Node       string    `json:"node,omitempty"`
-	Call       string    `json:"call,omitempty"`
-	Room       string    `json:"room,omitempty"`
-	From       Role      `json:"from,omitempty"`
-	To         Role      `json:"to,omitempty"`
-	Via        string    `json:"via,omitempty"` // key, api, switch, controller
-	Code       int       `json:"code,omitempty"`
-	Detail     string    `json:"detail,omitempty"`
-	Late       bool      `json:"late,omitempty"` // recorded after the fact: the store was away when it happened
-}
-
-// AuditFilter selects records. Empty fields do not restrict.
-type AuditFilter struct {
-	Session string
-	Agent   string
-	Since   time.Time
-	After   string // records after this ID
-	Limit   int    // 0 means 1000, the most that one call returns; the newest matching ones
-}
-
 // Extension is a telephone number registered for live monitoring. While there
 // is at least one, only registered numbers can be rung.
 type Extension struct {
@@ -189,3 +160,7 @@ type Service interface {
 	// session: read the lists, wait for it, read them again.
 	Changed() <-chan struct{}
 }
+	// ExportAudit writes the records that f selects (After and Limit aside) as
+	// lines, each an AuditLine and written whole, oldest first.
+	ExportAudit(ctx context.Context, f AuditFilter, w io.Writer) error
+	AuditHead(ctx context.Context) (AuditHead, error)

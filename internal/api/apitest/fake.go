@@ -33,6 +33,8 @@ type Fake struct {
 	nodes      []wire.Node
 	sessions   map[string]wire.Session
 	audit      []wire.AuditRecord
+	export     []byte
+	head       wire.AuditHead
 	extensions []wire.Extension
 	findings   []wire.Finding
 	changed    chan struct{}
@@ -298,26 +300,6 @@ func (f *Fake) StopSession(_ context.Context, id string) (wire.Session, error) {
 		s.Status, s.Ended, s.Reason = wire.Ended, &ended, "stopped"
 		return nil
 	})
-}
-
-// Audit implements wire.Service.
-func (f *Fake) Audit(_ context.Context, flt wire.AuditFilter) ([]wire.AuditRecord, error) {
-	since := ""
-	if !flt.Since.IsZero() {
-		since = flt.Since.Format(time.RFC3339Nano)
-	}
-	if err := f.enter("Audit", flt.Session, flt.Agent, since, flt.After, strconv.Itoa(flt.Limit)); err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []wire.AuditRecord
-	for _, r := range f.audit {
-		if (flt.Session == "" || r.Session == flt.Session) && (flt.Agent == "" || r.Agent == flt.Agent) {
-			out = append(out, r)
-		}
-	}
-	return out, nil
 }
 
 // Extensions implements wire.Service.
