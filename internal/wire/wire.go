@@ -152,6 +152,10 @@ type Service interface {
 	TakeOver(ctx context.Context, id string) (Session, error)
 	StopSession(ctx context.Context, id string) (Session, error)
 	Audit(ctx context.Context, f AuditFilter) ([]AuditRecord, error)
+	// ExportAudit writes the records that f selects (After and Limit aside) as
+	// lines, each an AuditLine and written whole, oldest first.
+	ExportAudit(ctx context.Context, f AuditFilter, w io.Writer) error
+	AuditHead(ctx context.Context) (AuditHead, error)
 	Extensions(ctx context.Context) ([]Extension, error)
 	AddExtension(ctx context.Context, e Extension) (Extension, error)
 	RemoveExtension(ctx context.Context, number string) error
@@ -160,7 +164,3 @@ type Service interface {
 	// session: read the lists, wait for it, read them again.
 	Changed() <-chan struct{}
 }
-	// ExportAudit writes the records that f selects (After and Limit aside) as
-	// lines, each an AuditLine and written whole, oldest first.
-	ExportAudit(ctx context.Context, f AuditFilter, w io.Writer) error
-	AuditHead(ctx context.Context) (AuditHead, error)
