@@ -65,6 +65,13 @@ func PlayString(confDir, digits string) string {
 // mod_tone_stream and needs no file: two short, falling beeps.
 func RefusalTone() string { return "tone_stream://%(160,60,330);%(240,0,262)" }
 
+// HoldTone is played to a supervisor when one party of the call puts the other on
+// hold, and ResumeTone when that ends. They need no file either.
+func HoldTone() string { return "tone_stream://%(120,80,440);%(120,0,440)" }
+
+// ResumeTone is described with HoldTone.
+func ResumeTone() string { return "tone_stream://%(120,80,440);%(240,0,587)" }
+
 // RoleTone is the file which tells a supervisor that he now has the role, and
 // "" for a role that has no tone.
 func RoleTone(confDir string, r wire.Role) string {

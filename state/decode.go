@@ -18,7 +18,7 @@ func knownRole(r wire.Role) bool {
 
 func knownStatus(x wire.Status) bool {
 	switch x {
-	case wire.Requested, wire.Ringing, wire.Answered, wire.Listening, wire.Ended:
+	case wire.Requested, wire.Ringing, wire.Answered, wire.Listening, wire.Waiting, wire.Ended:
 		return true
 	}
 	return false

@@ -35,6 +35,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "never-monitor", Usage: "agents whom nobody may listen to: a `PATTERN` with * and ?; repeatable", EnvVars: []string{"LIVEMON_NEVER_MONITOR"}},
 		&cli.BoolFlag{Name: "trust-caller-id", Usage: "know supervisors who dial in by their caller id, which anybody can forge", EnvVars: []string{"LIVEMON_TRUST_CALLER_ID"}},
 		&cli.BoolFlag{Name: "dial-in-coaching", Usage: "let supervisors who dial in coach, barge in and take over (default: yes; --dial-in-coaching=false lets them only listen)", EnvVars: []string{"LIVEMON_DIAL_IN_COACHING"}},
+		&cli.StringFlag{Name: "on-transfer", Usage: "what a session does when the agent transfers the customer to another agent: `end` or follow", DefaultText: "end", EnvVars: []string{"LIVEMON_ON_TRANSFER"}},
 		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
 		&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", DefaultText: "info", EnvVars: []string{"LIVEMON_LOG_LEVEL"}},
 		&cli.BoolFlag{Name: "log-json", Usage: "log JSON lines", EnvVars: []string{"LIVEMON_LOG_JSON"}},
@@ -51,6 +52,7 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 	}
 	for name, to := range map[string]*string{
 		"password": &cfg.Password, "redis": &cfg.Redis, "listen": &cfg.Listen, "outbound": &cfg.Outbound, "log-level": &cfg.LogLevel,
+		"on-transfer": &cfg.OnTransfer,
 	} {
 		if c.IsSet(name) {
 			*to = c.String(name)

@@ -14,10 +14,18 @@ func sessionsCommand() *cli.Command {
 		func(f func([]wire.Session) error) api.Watcher { return api.Watcher{Sessions: f} })
 }
 
+// status is how far a session has come, and who holds its call.
+func status(s wire.Session) string {
+	if s.Hold == wire.HeldByNobody || s.Status == wire.Ended {
+		return string(s.Status)
+	}
+	return string(s.Status) + " (held by the " + string(s.Hold) + ")"
+}
+
 var sessionTable = table[wire.Session]{
 	header: []string{"SESSION", "SUPERVISOR", "PHONE", "AGENT", "STATUS", "ROLE", "COACHING", "FOR", "NODE"},
 	row: func(s wire.Session, now time.Time) []string {
-		return []string{s.ID, s.Supervisor, s.Phone, s.Agent, string(s.Status), string(s.Role), yesNo(s.Coaching), age(s.Since, now), s.Node}
+		return []string{s.ID, s.Supervisor, s.Phone, s.Agent, status(s), string(s.Role), yesNo(s.Coaching), age(s.Since, now), s.Node}
 	},
 	empty: "There are no sessions.",
 }

@@ -130,7 +130,8 @@ var requests = []string{"MonitorRequest", "RoleRequest", "ExtensionRequest"}
 
 var enums = map[string][]string{
 	"Role":       {string(wire.Joining), string(wire.Monitor), string(wire.Coach), string(wire.Barge), string(wire.TakeOver)},
-	"Status":     {string(wire.Requested), string(wire.Ringing), string(wire.Answered), string(wire.Listening), string(wire.Ended)},
+	"Status":     {string(wire.Requested), string(wire.Ringing), string(wire.Answered), string(wire.Listening), string(wire.Waiting), string(wire.Ended)},
+	"Hold":       {string(wire.HeldByAgent), string(wire.HeldByCustomer)},
 	"AgentState": {string(wire.Idle), string(wire.AgentRinging), string(wire.OnCall), string(wire.OnHold), string(wire.InConference), string(wire.WrapUp), string(wire.LoggedOut)},
 }
 

@@ -93,10 +93,10 @@ func checkMonitorRequest(r wire.MonitorRequest) error {
 
 func checkStatus(s wire.Status) error {
 	switch s {
-	case wire.Requested, wire.Ringing, wire.Answered, wire.Listening, wire.Ended:
+	case wire.Requested, wire.Ringing, wire.Answered, wire.Listening, wire.Waiting, wire.Ended:
 		return nil
 	}
-	return badRequest("status must be requested, ringing, answered, listening or ended")
+	return badRequest("status must be requested, ringing, answered, listening, waiting or ended")
 }
 
 func checkAnyRole(r wire.Role) error {

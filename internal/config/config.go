@@ -19,6 +19,12 @@ import (
 // Embedded is the value of Redis that asks for a store inside the process.
 const Embedded = "embedded"
 
+// What a session may do when the agent transfers the customer to another agent.
+const (
+	TransferEnds   = "end"
+	TransferFollow = "follow"
+)
+
 const (
 	minRing = time.Second
 	maxRing = 5 * time.Minute
@@ -69,6 +75,7 @@ type Config struct {
 	TrustCallerID bool       `yaml:"trust-caller-id"`
 	// DialInCoaching is whether supervisors who dial in may coach, barge in and take over.
 	DialInCoaching bool          `yaml:"dial-in-coaching"`
+	OnTransfer     string        `yaml:"on-transfer"`  // TransferEnds or TransferFollow: what a session does when the customer is transferred
 	RingTimeout    time.Duration `yaml:"ring-timeout"` // one second to five minutes
 	LogLevel       string        `yaml:"log-level"`    // debug, info, warn or error
 	LogJSON        bool          `yaml:"log-json"`
@@ -88,6 +95,7 @@ func Default() Config {
 		Keys:           Keys{Coach: s.Keys.Coach, Monitor: s.Keys.Monitor, Barge: s.Keys.Barge, TakeOver: s.Keys.TakeOver},
 		FSConf:         FSConf{InterDigit: s.InterDigit, DialIn: s.DialIn, Context: s.Context, Rate: s.Rate},
 		DialInCoaching: true,
+		OnTransfer:     TransferEnds,
 		RingTimeout:    30 * time.Second,
 		LogLevel:       "info",
 	}
@@ -129,6 +137,9 @@ func (c *Config) Validate() error {
 		if _, err := path.Match(p, ""); err != nil || p == "" {
 			return bad("never-monitor", "%q is not a pattern; * stands for anything, ? for one character", p)
 		}
+	}
+	if c.OnTransfer != TransferEnds && c.OnTransfer != TransferFollow {
+		return bad("on-transfer", "%q is not %s or %s", c.OnTransfer, TransferEnds, TransferFollow)
 	}
 	if c.RingTimeout < minRing || c.RingTimeout > maxRing {
 		return bad("ring-timeout", "%v is not between %v and %v", c.RingTimeout, minRing, maxRing)

@@ -70,8 +70,20 @@ func (n *node) adopt(ctx context.Context) error {
 			return n.m.store.EndSession(ctx, lease, x, rec)
 		})
 	}
+	n.hushStrays(ctx)
 	n.adoptRooms()
 	return nil
+}
+
+// hushStrays ends whispering that belongs to no session.
+func (n *node) hushStrays(ctx context.Context) {
+	for _, leg := range n.legs() {
+		if id := leg.Vars[varWhisper]; id != "" && !n.has(id) {
+			if _, err := n.sw().API(ctx, "uuid_kill "+leg.Channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
+				n.log.Warn("a whispering leg without a session could not be hung up", "channel", leg.Channel, "error", err)
+			}
+		}
+	}
 }
 
 // legs returns every leg that livemon has marked.

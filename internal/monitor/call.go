@@ -39,6 +39,7 @@ type (
 		reply string
 	}
 	legChanged  struct{}                 // something about a leg of the call: the tracker knows what
+	holdChanged struct{}                 // a telephone has held or resumed
 	roomChanged struct{}                 // something in the call's room
 	resynced    struct{ restarted bool } // the switch was read anew
 	switchDead  struct{}                 // the switch has been away for too long
@@ -69,6 +70,11 @@ type call struct {
 	moved   int       // attempts to move the call into a room that got lost
 	failed  int       // attempts to return the call to a bridge that failed
 	retryAt time.Time // when to look again although nothing has happened
+
+	holdLooks int       // how often to ask who holds the call
+	holdAt    time.Time // when to ask next
+	followed  time.Time // since when the sessions wait for a customer who was transferred
+	strange   time.Time // since when he is connected with somebody who is no agent
 }
 
 func newCall(n *node, tc tracker.Call) *call {
@@ -99,7 +105,7 @@ func (b *mailbox) take() []any {
 func (c *call) post(msg any) {
 	c.box.mu.Lock()
 	switch msg.(type) {
-	case legChanged, roomChanged:
+	case legChanged, roomChanged, holdChanged:
 		if !slices.Contains(c.box.q, msg) {
 			c.box.q = append(c.box.q, msg)
 		}
@@ -178,6 +184,9 @@ func (c *call) await(ctx context.Context, d time.Duration, cond func() bool) boo
 }
 
 func (c *call) handle(ctx context.Context, msg any) {
+	if c.forward(msg) {
+		return
+	}
 	switch m := msg.(type) {
 	case newSession:
 		c.sessions = append(c.sessions, m.s)
@@ -208,8 +217,10 @@ func (c *call) handle(ctx context.Context, msg any) {
 		c.answered(m.s, m.reply)
 	case roomChanged:
 		c.fresh = false
+	case holdChanged:
+		c.holdLooks, c.holdAt = 2, time.Time{} // the description may come after the event
 	case resynced:
-		c.fresh = false
+		c.fresh, c.holdLooks, c.holdAt = false, 1, time.Time{}
 		c.seeLegs()
 		if m.restarted {
 			for _, s := range c.sessions {
@@ -221,6 +232,32 @@ func (c *call) handle(ctx context.Context, msg any) {
 			c.end(s, fault.SwitchTimeout, "the switch died, or cannot be reached any more")
 		}
 	}
+}
+
+// forward passes on what is about a session that has been handed over to
+// another call.
+func (c *call) forward(msg any) bool {
+	var s *session
+	switch m := msg.(type) {
+	case roleRequest:
+		s = m.s
+	case stopRequest:
+		s = m.s
+	case keyPressed:
+		s = m.s
+	case originated:
+		s = m.s
+	default:
+		return false
+	}
+	c.n.mu.Lock()
+	to := s.call
+	c.n.mu.Unlock()
+	if to == c || s.ended {
+		return false
+	}
+	to.post(msg)
+	return true
 }
 
 // wasParked tells whether a supervisor's leg ever waited for us.
@@ -248,7 +285,7 @@ func (c *call) seeLegs() {
 func (c *call) view() callView {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
-	v := callView{shop: c.shop, pupilFirst: c.firstGone != "" && c.firstGone == c.pupil}
+	v := callView{shop: c.shop, follow: c.n.m.cfg.FollowTransfers, followed: !c.followed.IsZero(), pupilFirst: c.firstGone != "" && c.firstGone == c.pupil}
 	v.pupil, v.user = c.whereIs(c.pupil, c.user), c.whereIs(c.user, c.pupil)
 	if now := [2]where{v.pupil, v.user}; now != c.place {
 		c.place, c.placeAt, c.bonded = now, time.Now(), false
@@ -330,6 +367,11 @@ func (c *call) reconcile(ctx context.Context) bool {
 			if !c.giveBack(ctx) {
 				return c.failed >= maxGiveBack
 			}
+		case follow:
+			if c.follow(ctx) {
+				continue
+			}
+			return false
 		case hangUser:
 			c.hang(ctx, c.user)
 			return false
@@ -337,6 +379,7 @@ func (c *call) reconcile(ctx context.Context) bool {
 			c.hang(ctx, c.pupil)
 			return false
 		case plan:
+			c.seeHold(ctx)
 			if c.reconcileRoom(ctx) {
 				continue
 			}
@@ -376,7 +419,7 @@ func (c *call) mayRelease() bool {
 	defer c.box.mu.Unlock()
 	for _, m := range c.box.q {
 		switch m.(type) {
-		case legChanged, roomChanged, resynced, switchDead:
+		case legChanged, roomChanged, holdChanged, resynced, switchDead:
 		default:
 			return false
 		}

@@ -36,6 +36,11 @@ type Config struct {
 	Owner          string // this controller's name in leases; default: random
 	DialInCoaching bool   // whether supervisors who dial in may coach, barge in and take over
 
+	// FollowTransfers lets a session follow a customer whom the agent transfers to
+	// another agent, instead of ending. He is waited for for FollowTimeout.
+	FollowTransfers bool
+	FollowTimeout   time.Duration // default one minute
+
 	RingTimeout time.Duration // how long a supervisor's telephone rings; default 30 s
 	MoveTimeout time.Duration // for pupil and user to arrive in a room, or in a bridge again; default 1.5 s
 	JoinTimeout time.Duration // for a supervisor to arrive in a room; default 3 s
@@ -61,6 +66,7 @@ func (c *Config) setDefaults() {
 	def(&c.RingTimeout, 30*time.Second)
 	def(&c.MoveTimeout, 1500*time.Millisecond)
 	def(&c.JoinTimeout, 3*time.Second)
+	def(&c.FollowTimeout, time.Minute)
 	def(&c.LeaseTTL, 5*time.Second)
 	def(&c.DeadAfter, 30*time.Second)
 	def(&c.SettleAfter, 700*time.Millisecond)

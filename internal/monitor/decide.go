@@ -37,6 +37,8 @@ type callView struct {
 	legs        []legView
 	pupilFirst  bool // both are gone, and the pupil hung up first
 	settled     bool // the parties have been where they are for long enough to act on a loss
+	follow      bool // sessions follow a user who is transferred away
+	followed    bool // they do: he was
 }
 
 // action is what the call needs next.
@@ -52,6 +54,7 @@ const (
 	returned                // bring pupil and user back to a bridge
 	hangUser                // the pupil hung up: end the user's leg as the bridge would have
 	hangPupil               // the user hung up: end the pupil's leg as the bridge would have
+	follow                  // the user was transferred away: wait for where he arrives
 	await                   // something is under way: look again at the next event
 	release                 // no session is left and the call needs nothing: forget it
 )
@@ -72,6 +75,7 @@ const (
 	reasonPupilGone   = "the agent is no longer on the call"
 	reasonUserGone    = "the customer is no longer on the call"
 	reasonTransferred = "the call was transferred away"
+	reasonStranger    = "the call was transferred to somebody who is no agent"
 	reasonCallOver    = "the customer hung up"
 	reasonNoAnswer    = "the supervisor's telephone did not answer"
 	reasonRestarted   = "it ended while the switch or livemon was away"
@@ -167,12 +171,14 @@ func decideOurs(v callView, live, joined, wantIn int, voice, taking bool) step {
 	switch {
 	case v.pupil == gone && v.user == elsewhere && !v.settled:
 		return step{action: await} // he is being hung up too, or is on his way to where the agent has transferred him
+	case userLeft && v.user == elsewhere && v.follow && live > 0:
+		return step{action: follow}
 	case userLeft && pupilLeft:
 		code, reason := fault.UserGone, reasonCallOver
 		switch {
 		case v.user == elsewhere:
 			reason = reasonTransferred
-		case v.pupilFirst && !taking:
+		case v.pupilFirst && !taking && !v.followed:
 			code, reason = fault.PupilGone, reasonPupilGone
 		}
 		if s, ok := dismissal(v, code, reason); ok {

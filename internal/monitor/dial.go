@@ -32,18 +32,27 @@ func (c *call) originate(ctx context.Context, s *session) {
 	if extension, _, _ := strings.Cut(x.Agent, "@"); validNumber(extension) {
 		vars = append(vars, "origination_caller_id_number="+extension)
 	}
-	job := newUUID()
-	c.n.mu.Lock()
-	c.n.jobs[job] = s
-	c.n.mu.Unlock()
 	c.n.update(s, func(x *wire.Session) { x.Status = wire.Ringing })
-	err := c.n.sw().BGAPI(ctx, job, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()")
+	err := c.n.background(ctx, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()", func(reply string) { c.post(originated{s, reply}) })
 	if err != nil {
-		c.n.mu.Lock()
-		delete(c.n.jobs, job)
-		c.n.mu.Unlock()
 		c.end(s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
 	}
+}
+
+// background sends a command that takes its time. done is called with the
+// answer, with the node's mutex held, unless the command could not be sent.
+func (n *node) background(ctx context.Context, line string, done func(reply string)) error {
+	job := newUUID()
+	n.mu.Lock()
+	n.jobs[job] = done
+	n.mu.Unlock()
+	err := n.sw().BGAPI(ctx, job, line)
+	if err != nil {
+		n.mu.Lock()
+		delete(n.jobs, job)
+		n.mu.Unlock()
+	}
+	return err
 }
 
 // quoteVar makes a value safe inside {…} of a dial string: whatever could end

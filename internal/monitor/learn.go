@@ -135,9 +135,9 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 	var s *session
 	switch {
 	case e.Name == "BACKGROUND_JOB":
-		if s = n.jobs[e.Get("Job-UUID")]; s != nil {
+		if done := n.jobs[e.Get("Job-UUID")]; done != nil {
 			delete(n.jobs, e.Get("Job-UUID"))
-			c = s.call
+			done(strings.TrimSpace(e.Body))
 		}
 	case c != nil:
 		if s = n.byLeg[channel]; s != nil && e.Name == "CHANNEL_PARK" {
@@ -156,10 +156,10 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 		return
 	}
 	switch {
-	case e.Name == "BACKGROUND_JOB":
-		c.post(originated{s, strings.TrimSpace(e.Body)})
 	case s != nil && e.Get("Action") == "dtmf":
 		c.post(keyPressed{s, e.Get("Data"), e.Time})
+	case e.Name == "CHANNEL_HOLD" || e.Name == "CHANNEL_UNHOLD":
+		c.post(holdChanged{})
 	case room != "":
 		c.post(roomChanged{})
 	default:

@@ -35,8 +35,9 @@ const (
 	varAgent      = "livemon_agent"      // and whom he listens to
 	varPhone      = "livemon_phone"
 	varCoaching   = "livemon_coaching"
-	varCall       = "livemon_call"  // every leg of a call that is, or was, monitored
-	varParty      = "livemon_party" // pupil or user
+	varCall       = "livemon_call"    // every leg of a call that is, or was, monitored
+	varParty      = "livemon_party"   // pupil or user
+	varWhisper    = "livemon_whisper" // both ends of a leg that carries a supervisor's voice to the pupil: his session
 )
 
 // node is one switch and everything that is known of it.
@@ -67,8 +68,8 @@ type node struct {
 	byChannel   map[string]*call    // legs that a call cares for
 	byLeg       map[string]*session // supervisors' legs
 	byRoom      map[string]*call
-	jobs        map[string]*session    // originates under way
-	dirtyAgents map[string]*wire.Agent // not stored yet; nil is a removal
+	jobs        map[string]func(reply string) // originates under way: what to do with the answer, with mu held
+	dirtyAgents map[string]*wire.Agent        // not stored yet; nil is a removal
 	dirtyCalls  map[string]*tracker.Call
 	replace     bool            // store everything anew
 	actors      *errgroup.Group // the calls' goroutines
@@ -94,7 +95,7 @@ func newNode(m *Monitor, nc NodeConfig) *node {
 func (n *node) reset() {
 	n.tracker = tracker.New(n.name, tracker.Options{OurRoom: func(room string) bool { return strings.HasPrefix(room, roomPrefix) }})
 	n.calls, n.byChannel, n.byRoom = map[string]*call{}, map[string]*call{}, map[string]*call{}
-	n.jobs, n.byLeg = map[string]*session{}, map[string]*session{}
+	n.jobs, n.byLeg = map[string]func(string){}, map[string]*session{}
 	n.cleanUp()
 }
 

@@ -48,6 +48,7 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 			pause(ctx, memberLag, nil)
 			continue
 		}
+		c.actual = c.whispers(c.actual)
 		c.admit(ctx)
 		c.trustLess()
 		want := c.desired()
@@ -160,6 +161,12 @@ func (c *call) execute(ctx context.Context, cmd conference.Command) (bool, error
 	case conference.Settle:
 		pause(ctx, conference.SettleTime, nil)
 		return true, ctx.Err()
+	case conference.Whisper, conference.Hush:
+		m, _ := c.actual.Member(cmd.Member)
+		if cmd.Op == conference.Hush {
+			return true, c.hush(ctx, m.Session)
+		}
+		return c.whisper(ctx, c.find(m.Session))
 	case conference.Remove:
 		m, _ := c.actual.Member(cmd.Member)
 		if m.Party == conference.Supervisor {
@@ -187,7 +194,7 @@ func (c *call) execute(ctx context.Context, cmd conference.Command) (bool, error
 func (c *call) reached() (again bool) {
 	for _, s := range c.sessions {
 		m, ok := c.actual.BySession(s.x.ID)
-		if !ok || !s.recorded || s.leaving {
+		if !ok || !s.recorded || s.leaving || s.waits {
 			continue
 		}
 		role := seenRole(c.actual, m)
@@ -199,12 +206,9 @@ func (c *call) reached() (again bool) {
 		}
 		if s.x.Role != role || s.x.Status != wire.Listening {
 			was := s.x.Role
-			x := c.n.update(s, func(x *wire.Session) { x.Role, x.Status = role, wire.Listening })
-			lease := c.n.fence()
-			c.n.journal.add(record(x, eventProgress, ""), func(ctx context.Context, _ wire.AuditRecord) error {
-				return c.n.m.store.SetSession(ctx, lease, x, nil)
-			})
-			c.log.Info("role", "session", x.ID, "from", was, "to", role)
+			c.n.update(s, func(x *wire.Session) { x.Role, x.Status = role, wire.Listening })
+			c.progress(s)
+			c.log.Info("role", "session", s.x.ID, "from", was, "to", role)
 			again = true
 		}
 		rest := s.waiting[:0]
@@ -220,11 +224,21 @@ func (c *call) reached() (again bool) {
 	return again
 }
 
+// progress stores how far a session has come.
+func (c *call) progress(s *session) {
+	x, lease := s.x, c.n.fence()
+	c.n.journal.add(record(x, eventProgress, ""), func(ctx context.Context, _ wire.AuditRecord) error {
+		return c.n.m.store.SetSession(ctx, lease, x, nil)
+	})
+}
+
 // seenRole is the role that a room shows a supervisor in.
 func seenRole(r conference.Room, m conference.Member) wire.Role {
 	switch {
 	case !m.Hear:
 		return wire.Joining
+	case !m.Speak && m.Whispers:
+		return wire.Coach
 	case !m.Speak:
 		return wire.Monitor
 	}
@@ -329,7 +343,7 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 		}
 		return err
 	}
-	s.adopted = false // what is asked for now counts, whatever the room is found to be
+	s.adopted, s.whispers = false, 0 // what is asked for now counts, whatever the room is found to be
 	c.n.update(s, func(x *wire.Session) { x.Desired = to })
 	return nil
 }

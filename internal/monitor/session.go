@@ -26,6 +26,7 @@ type session struct {
 	until    time.Time // when dialing is given up
 	parked   bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
 	wasIn    bool      // has been in the call's room
+	waits    bool      // for the customer to be connected with an agent again
 	recorded bool      // that he listens is in the audit stream
 	adopted  bool      // taken over from another controller, and not compared with the room yet
 	leaving  bool      // has to leave, with leave
@@ -34,6 +35,7 @@ type session struct {
 	ended    bool
 	waiting  []waiter // requests that wait for a role to be reached
 	tries    int      // joins that failed
+	whispers int      // whispering legs made since he was last raised
 }
 
 // waiter waits until the session's role is to.

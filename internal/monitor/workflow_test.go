@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"livemon/fsconf"
 	"livemon/internal/fault"
 	"livemon/internal/monitor"
 	"livemon/internal/switchsim"
@@ -120,14 +121,36 @@ func TestHold(t *testing.T) {
 	h.until("music", music)
 	s := h.listen("1001", "1002")
 	h.until("music in the room", music)
+	held := func(by wire.Hold) {
+		t.Helper()
+		h.await(s.ID, func(s wire.Session) bool { return s.Hold == by })
+		state := wire.OnCall
+		if by == wire.HeldByAgent {
+			state = wire.OnHold
+		}
+		h.until("the agent's state", func() bool {
+			a, _ := h.svc.Agents(t.Context())
+			return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == s.Agent && a.State == state })
+		})
+	}
+	held(wire.HeldByAgent)
 	if err := h.sim.Unhold(c.B); err != nil {
 		t.Fatal(err)
 	}
 	h.hears(c.A, c.B)
+	held(wire.HeldByNobody)
+	h.sim.Reset()
 	if err := h.sim.Hold(c.B); err != nil {
 		t.Fatal(err)
 	}
 	h.until("music again", music)
+	held(wire.HeldByAgent)
+	h.until("the supervisor hears of it", func() bool { return slices.Contains(h.sim.Played(s.Channel), fsconf.HoldTone()) })
+	for _, leg := range []string{c.A, c.B} {
+		if slices.Contains(h.sim.Played(leg), fsconf.HoldTone()) {
+			t.Errorf("%s hears the supervisor's tone", h.sim.Number(leg))
+		}
+	}
 	h.leave(s)
 	bridge := func() bool {
 		return slices.ContainsFunc(h.sim.Channels(), func(i switchsim.ChannelInfo) bool { return i.UUID == c.A && i.Partner == c.B })
@@ -180,6 +203,96 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
+// TestTransferIsFollowed: a supervisor who coaches goes with the customer to the
+// next agent, and nobody hears him on the way.
+func TestTransferIsFollowed(t *testing.T) {
+	following := func(_ *switchsim.Options, mc *monitor.Config) {
+		mc.FollowTransfers, mc.FollowTimeout, mc.NeverMonitor = true, 5*time.Second, []string{"1005"}
+	}
+	t.Run("blind", func(t *testing.T) {
+		h := build(t, following)
+		c := h.call("5550100", "1001")
+		s := h.role(h.listen("1001", "1002"), wire.Coach)
+		h.allow(s, wire.Monitor, wire.Coach)
+		h.sim.SetPhone("1004", switchsim.Behaviour{AnswerAfter: time.Second})
+		if err := h.sim.BlindTransfer(c.B, "1004"); err != nil {
+			t.Fatal(err)
+		}
+		h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Waiting })
+		h.allow(s, wire.Monitor)
+		h.gone(c.B)
+		if _, err := h.svc.ChangeRole(t.Context(), s.ID, wire.Barge); fault.Of(err) != fault.RoleNotAllowed {
+			t.Errorf("raised while waiting: %v", err)
+		}
+		s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Listening })
+		if s.Agent != "1004@127.0.0.1" || s.Role != wire.Monitor {
+			t.Errorf("followed: %+v", s)
+		}
+		next := h.sim.Leg("1004")
+		h.hears(s.Channel, c.A, next)
+		h.hears(c.A, next)
+		s = h.press(s, "4#", wire.Coach)
+		h.hears(next, c.A, s.Channel)
+		h.hears(c.A, next)
+		var events []string
+		for _, r := range h.audit(s.ID) {
+			events = append(events, r.Event+" "+r.Agent)
+		}
+		want := []string{"requested 1001@127.0.0.1", "listening 1001@127.0.0.1", "role 1001@127.0.0.1", "role 1001@127.0.0.1", "followed 1004@127.0.0.1", "listening 1004@127.0.0.1", "role 1004@127.0.0.1"}
+		if !slices.Equal(events, want) {
+			t.Errorf("audit %q, want %q", events, want)
+		}
+		h.leave(s)
+		h.bridged(switchsim.Call{A: c.A, B: next})
+	})
+	ends := func(t *testing.T, ext string, code fault.Code, reason string) {
+		h := build(t, following)
+		c := h.call("5550100", "1001")
+		s := h.listen("1001", "1002")
+		h.sim.SetPhone("1006", switchsim.Behaviour{NoAnswer: true})
+		if err := h.sim.BlindTransfer(c.B, ext); err != nil {
+			t.Fatal(err)
+		}
+		if s = h.ended(s.ID, code); !strings.Contains(s.Reason, reason) {
+			t.Errorf("ended: %q, want %q", s.Reason, reason)
+		}
+		h.gone(c.B, s.Channel)
+		if !h.alive(c.A) {
+			t.Error("the customer's leg is gone")
+		}
+	}
+	t.Run("to nobody who may be monitored", func(t *testing.T) { ends(t, "1005", fault.NotAllowed, "nobody may listen") })
+	t.Run("to a stranger", func(t *testing.T) { ends(t, "5550199", fault.UserGone, "no agent") })
+	t.Run("to nobody who answers", func(t *testing.T) { ends(t, "1006", fault.UserGone, "transferred away") })
+	t.Run("the customer hangs up on the way", func(t *testing.T) {
+		h := build(t, following)
+		c := h.call("5550100", "1001")
+		s := h.listen("1001", "1002")
+		h.sim.SetPhone("1006", switchsim.Behaviour{NoAnswer: true})
+		if err := h.sim.BlindTransfer(c.B, "1006"); err != nil {
+			t.Fatal(err)
+		}
+		h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Waiting })
+		h.hangup(c.A)
+		h.ended(s.ID, fault.UserGone)
+	})
+	t.Run("the controller is killed on the way", func(t *testing.T) {
+		h := build(t, following)
+		c := h.call("5550100", "1001")
+		s := h.listen("1001", "1002")
+		h.sim.SetPhone("1004", switchsim.Behaviour{AnswerAfter: time.Second})
+		if err := h.sim.BlindTransfer(c.B, "1004"); err != nil {
+			t.Fatal(err)
+		}
+		h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Waiting })
+		h.stop()
+		h.start()
+		s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Listening && s.Agent == "1004@127.0.0.1" })
+		h.hears(s.Channel, c.A, h.sim.Leg("1004"))
+		h.leave(s)
+	})
+}
+
 // TestSomebodyKicksTheSupervisor: he is not brought back.
 func TestSomebodyKicksTheSupervisor(t *testing.T) {
 	h := build(t)
@@ -197,16 +310,39 @@ func TestSomebodyKicksTheSupervisor(t *testing.T) {
 	h.bridged(c)
 }
 
-// TestALegGetsLostOnItsWay: the call is given back, and the move tried once more.
+// TestALegGetsLostOnItsWay: one leg is sent to the room again; where both are
+// lost the call is given back, and the move tried once more.
 func TestALegGetsLostOnItsWay(t *testing.T) {
-	h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.MoveTimeout = 500 * time.Millisecond })
-	c := h.call("5550100", "1001")
-	h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("uuid_transfer .* -both"), Times: 1, After: func() { h.api("uuid_transfer " + c.A + " park inline") }})
-	s := h.listen("1001", "1002")
-	h.hears(s.Channel, c.A, c.B)
-	h.hears(c.A, c.B)
-	h.leave(s)
-	h.bridged(c)
+	for _, lost := range []string{"user", "pupil", "both"} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			h := build(t)
+			c := h.call("5550100", "1001")
+			h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("uuid_transfer .* -both"), Times: 1, After: func() {
+				if lost != "pupil" {
+					h.api("uuid_transfer " + c.A + " park inline")
+				}
+				if lost != "user" {
+					h.api("uuid_transfer " + c.B + " park inline")
+				}
+			}})
+			h.sim.Reset()
+			s := h.listen("1001", "1002")
+			h.hears(s.Channel, c.A, c.B)
+			h.hears(c.A, c.B)
+			back := slices.ContainsFunc(h.sim.Commands(), func(cmd string) bool { return strings.Contains(cmd, "uuid_bridge") })
+			if back != (lost == "both") {
+				t.Errorf("given back to a bridge in between: %v", back)
+			}
+			for _, leg := range []string{c.A, c.B} {
+				if v := h.api("uuid_getvar " + leg + " max_session_transfers"); !strings.Contains(v, "_undef_") {
+					t.Errorf("%s is left with %q transfers", h.sim.Number(leg), v)
+				}
+			}
+			h.leave(s)
+			h.bridged(c)
+		})
+	}
 }
 
 // TestManyMoves: FreeSWITCH hangs up a channel that has been transferred too
@@ -308,27 +444,77 @@ func TestSeveralSupervisors(t *testing.T) {
 	h.bridged(c)
 }
 
-func TestShopConference(t *testing.T) {
-	h := build(t)
+// shop builds a house with an agent, 1001, in a conference of the shop's with two others.
+func shop(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) (h *house, legs []string) {
+	h = build(t, opts...)
 	if _, err := h.sim.Conference(t.Context(), "sales", "1001", "1004", "1005"); err != nil {
 		t.Fatal(err)
 	}
-	legs := []string{h.sim.Leg("1001"), h.sim.Leg("1004"), h.sim.Leg("1005")}
+	legs = []string{h.sim.Leg("1001"), h.sim.Leg("1004"), h.sim.Leg("1005")}
 	h.mu.Lock()
-	h.user[legs[1]], h.user[legs[2]] = true, true
+	h.pupil = legs[0]
 	h.mu.Unlock()
 	h.until("the agent is in a conference", func() bool {
 		a, _ := h.svc.Agents(t.Context())
 		return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "1001@127.0.0.1" && a.State == wire.InConference })
 	})
 	h.sim.Reset()
+	return h, legs
+}
+
+// loopbacks waits until this many legs carry a voice past the room.
+func (h *house) loopbacks(want int) {
+	h.t.Helper()
+	h.until(fmt.Sprintf("%d whispering legs", want), func() bool {
+		n := 0
+		for _, c := range h.sim.Channels() {
+			if strings.HasPrefix(c.Name, "loopback/") && strings.HasSuffix(c.Name, "-a") {
+				n++
+			}
+		}
+		return n == want
+	})
+}
+
+func TestShopConference(t *testing.T) {
+	h, legs := shop(t)
 	s := h.listen("1001", "1002")
 	h.hears(s.Channel, legs...)
+	coached := func(others ...string) {
+		t.Helper()
+		h.loopbacks(1)
+		h.hears(legs[0], append([]string{s.Channel}, others...)...)
+		for _, o := range others {
+			h.hears(o, slices.DeleteFunc(slices.Clone(append(others, legs[0])), func(x string) bool { return x == o })...)
+		}
+	}
 	s = h.press(s, "4#", wire.Coach)
-	h.hears(legs[0], legs[1], legs[2], s.Channel)
-	h.hears(legs[1], legs[0], legs[2])
-	h.hears(legs[2], legs[0], legs[1])
+	coached(legs[1], legs[2])
+	s = h.press(s, "6#", wire.Barge)
+	h.loopbacks(0)
+	h.hears(legs[1], legs[0], legs[2], s.Channel)
+	s = h.press(s, "4#", wire.Coach)
+	coached(legs[1], legs[2])
+	// Whoever joins while he coaches hears nothing of him, from the first frame on.
+	others := legs[1:]
+	for _, number := range []string{"1006", "1007", "1008"} {
+		joined, err := h.sim.Conference(t.Context(), "sales", number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, joined...)
+		coached(others...)
+	}
+	for _, o := range others[2:] {
+		h.hangup(o)
+	}
+	s = h.press(s, "5#", wire.Monitor)
+	h.loopbacks(0)
+	h.hears(legs[0], legs[1], legs[2])
+	s = h.press(s, "4#", wire.Coach)
+	coached(legs[1], legs[2])
 	h.leave(s)
+	h.loopbacks(0)
 	h.hears(legs[0], legs[1], legs[2])
 	h.hears(legs[1], legs[0], legs[2])
 	for _, cmd := range h.sim.Commands() {
@@ -341,6 +527,80 @@ func TestShopConference(t *testing.T) {
 			t.Errorf("the shop's room was locked")
 		}
 	}
+}
+
+// TestShopConferenceEndings: whoever leaves, and however, nobody is left behind
+// and no leg of ours.
+func TestShopConferenceEndings(t *testing.T) {
+	for name, f := range map[string]func(h *house, legs []string, s wire.Session){
+		"the supervisor hangs up": func(h *house, _ []string, s wire.Session) { h.hangup(s.Channel); h.ended(s.ID, 0) },
+		"the agent hangs up":      func(h *house, legs []string, s wire.Session) { h.hangup(legs[0]); h.ended(s.ID, fault.PupilGone) },
+		"the agent is moved away": func(h *house, legs []string, s wire.Session) {
+			h.api("uuid_transfer " + legs[0] + " park inline")
+			h.ended(s.ID, fault.PupilGone)
+		},
+		"the others hang up": func(h *house, legs []string, s wire.Session) {
+			h.hangup(legs[1])
+			h.hangup(legs[2])
+			h.ended(s.ID, fault.UserGone)
+		},
+		"he takes over": func(h *house, legs []string, s wire.Session) {
+			s = h.role(s, wire.TakeOver)
+			h.gone(legs[0])
+			h.hears(legs[1], legs[2], s.Channel)
+			h.leave(s)
+		},
+		"the controller dies": func(h *house, legs []string, s wire.Session) {
+			h.stop()
+			h.start()
+			s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Listening })
+			h.loopbacks(1)
+			h.hears(legs[0], legs[1], legs[2], s.Channel)
+			h.leave(s)
+		},
+		"the store and the controller die": func(h *house, legs []string, s wire.Session) {
+			h.stop()
+			h.redis.FlushAll()
+			h.allow(s, wire.Coach, wire.Monitor)
+			h.start()
+			s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Listening })
+			h.loopbacks(0)
+			h.hears(legs[0], legs[1], legs[2])
+			h.leave(s)
+		},
+		"somebody ends the whispering": func(h *house, legs []string, s wire.Session) {
+			i := slices.IndexFunc(h.sim.Channels(), func(c switchsim.ChannelInfo) bool { return strings.HasPrefix(c.Name, "loopback/") })
+			h.hangup(h.sim.Channels()[i].UUID)
+			h.loopbacks(1)
+			h.hears(legs[0], legs[1], legs[2], s.Channel)
+			h.leave(s)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, legs := shop(t)
+			s := h.press(h.listen("1001", "1002"), "4#", wire.Coach)
+			h.hears(legs[0], legs[1], legs[2], s.Channel)
+			h.allow(s, wire.Coach, wire.TakeOver)
+			f(h, legs, s)
+			h.gone(s.Channel)
+			h.loopbacks(0)
+		})
+	}
+}
+
+// TestNobodyWhispersWithoutALeg: a coach who cannot be given a whispering leg is
+// told so, and listens on.
+func TestNobodyWhispersWithoutALeg(t *testing.T) {
+	h, legs := shop(t)
+	s := h.listen("1001", "1002")
+	h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("loopback/app=eavesdrop"), Times: 100, Reply: "-ERR CHAN_NOT_IMPLEMENTED"})
+	_, err := h.svc.ChangeRole(t.Context(), s.ID, wire.Coach)
+	h.want(err, fault.PupilInConference)
+	s = h.await(s.ID, func(s wire.Session) bool { return s.Desired == wire.Monitor })
+	h.hears(s.Channel, legs...)
+	h.hears(legs[0], legs[1], legs[2])
+	h.leave(s)
 }
 
 func TestQueueCall(t *testing.T) {

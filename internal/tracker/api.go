@@ -79,7 +79,8 @@ type Options struct {
 	// prefix is "lm-".
 	OurRoom func(room string) bool
 	// IsSupervisorLeg tells supervisors' legs from everybody else's. By default
-	// they carry the channel variable livemon_session.
+	// they carry the channel variable livemon_session or, where they only carry a
+	// supervisor's voice, livemon_whisper.
 	IsSupervisorLeg func(l Leg) bool
 }
 
@@ -134,7 +135,7 @@ func New(node string, o Options) *Tracker {
 		t.ourRoom = func(room string) bool { return strings.HasPrefix(room, "lm-") }
 	}
 	if t.supervisor == nil {
-		t.supervisor = func(l Leg) bool { return l.Vars["livemon_session"] != "" }
+		t.supervisor = func(l Leg) bool { return l.Vars["livemon_session"] != "" || l.Vars["livemon_whisper"] != "" }
 	}
 	return t
 }

@@ -31,7 +31,7 @@ type leg struct {
 }
 
 // livemonVars are the channel variables of livemon's own that are kept.
-var livemonVars = []string{"livemon_session", "livemon_supervisor", "livemon_agent", "livemon_phone", "livemon_coaching", "livemon_call", "livemon_party"}
+var livemonVars = []string{"livemon_session", "livemon_supervisor", "livemon_agent", "livemon_phone", "livemon_coaching", "livemon_call", "livemon_party", "livemon_whisper"}
 
 const variable = "variable_"
 
@@ -203,6 +203,15 @@ func (t *Tracker) setVar(l *leg, key, value string) {
 func (t *Tracker) answered(l *leg, at time.Time) {
 	l.Answered, l.AnsweredAt = true, at
 	t.touch(l)
+}
+
+// SetHeld says whether the telephone on a leg holds the other side, where the
+// caller knows better than the switch's events: a transfer makes it forget.
+func (t *Tracker) SetHeld(channel string, held bool) Changes {
+	if l := t.legs[channel]; l != nil {
+		t.hold(l, held)
+	}
+	return t.flush()
 }
 
 func (t *Tracker) hold(l *leg, on bool) {

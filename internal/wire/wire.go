@@ -28,11 +28,13 @@ func (r Role) Speaks() bool { return r == Coach || r == Barge || r == TakeOver }
 type Status string
 
 // A session goes through these in order, and may go to Ended from any of them.
+// From Waiting it goes on to Answered, with another call.
 const (
 	Requested Status = "requested" // accepted and recorded; nothing has rung yet
 	Ringing   Status = "ringing"   // the supervisor's telephone is being called
 	Answered  Status = "answered"  // he has answered and is being joined
 	Listening Status = "listening" // he hears the call
+	Waiting   Status = "waiting"   // he is on the line, and nobody is there to be listened to for now
 	Ended     Status = "ended"     // over; Reason and, if it failed, Code say why
 )
 
@@ -87,10 +89,21 @@ type Session struct {
 	Room       string     `json:"room"`
 	Channel    string     `json:"channel,omitempty"` // the supervisor's leg on the switch
 	User       string     `json:"user,omitempty"`
+	Hold       Hold       `json:"hold,omitempty"` // who of the two has put the other on hold
 	Ended      *time.Time `json:"ended,omitempty"`
 	Reason     string     `json:"reason,omitempty"` // why it ended, for people
 	Code       int        `json:"code,omitempty"`   // the error code it ended with, 0 if none
 }
+
+// Hold says who holds the call.
+type Hold string
+
+// The parties that can hold a call.
+const (
+	HeldByNobody   Hold = ""
+	HeldByAgent    Hold = "agent"
+	HeldByCustomer Hold = "customer"
+)
 
 // MonitorRequest asks for a session.
 type MonitorRequest struct {
