@@ -244,23 +244,6 @@ func (c *Client) StopSession(ctx context.Context, id string) (out wire.Session, 
 	return out, c.do(ctx, "DELETE", sessionPath(id), nil, nil, &out)
 }
 
-// Audit lists audit records.
-func (c *Client) Audit(ctx context.Context, f wire.AuditFilter) (out []wire.AuditRecord, err error) {
-	q := url.Values{}
-	for name, value := range map[string]string{"session": f.Session, "agent": f.Agent, "after": f.After} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if !f.Since.IsZero() {
-		q.Set("since", f.Since.UTC().Format(time.RFC3339Nano))
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	return out, c.do(ctx, "GET", "/v1/audit", q, nil, &out)
-}
-
 // Extensions lists the registered numbers.
 func (c *Client) Extensions(ctx context.Context) (out []wire.Extension, err error) {
 	return out, c.do(ctx, "GET", "/v1/extensions", nil, nil, &out)

@@ -213,24 +213,6 @@ func (s *server) stopSession(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) { return s.svc.StopSession(ctx, id) })
 }
 
-func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	f := wire.AuditFilter{Session: q.Get("session"), Agent: q.Get("agent"), After: q.Get("after")}
-	var errSince, errLimit, errSession, errAfter error
-	f.Since, errSince = parseTime("since", q.Get("since"))
-	f.Limit, errLimit = parseInt("limit", q.Get("limit"), 0, 1, 1000)
-	if f.Session != "" {
-		errSession = ValidateID("session", f.Session)
-	}
-	if f.After != "" {
-		errAfter = ValidateID("after", f.After)
-	}
-	if err := firstError(errSince, errLimit, errSession, errAfter, ValidateName("agent", f.Agent)); err != nil {
-		return err
-	}
-	return answerList(w, r, func(ctx context.Context) ([]wire.AuditRecord, error) { return s.svc.Audit(ctx, f) })
-}
-
 func (s *server) addExtension(w http.ResponseWriter, r *http.Request) error {
 	var req ExtensionRequest
 	if err := decodeBody(r, &req); err != nil {

@@ -120,7 +120,7 @@ func TestEveryRouteIsDescribedAndTheReverse(t *testing.T) {
 // goTypes are the values behind the schemas. Those of requests may leave out
 // what the service fills in.
 var goTypes = map[string]any{
-	"Agent": wire.Agent{}, "Supervisor": wire.Supervisor{}, "Session": wire.Session{}, "AuditRecord": wire.AuditRecord{},
+	"Agent": wire.Agent{}, "Supervisor": wire.Supervisor{}, "Session": wire.Session{}, "AuditRecord": wire.AuditRecord{}, "AuditHead": wire.AuditHead{},
 	"Extension": wire.Extension{}, "Finding": wire.Finding{}, "Node": wire.Node{}, "Error": wire.Error{},
 	"VersionInfo": api.VersionInfo{}, "Health": api.Health{},
 	"MonitorRequest": wire.MonitorRequest{}, "RoleRequest": api.RoleRequest{}, "ExtensionRequest": api.ExtensionRequest{},
@@ -238,7 +238,7 @@ func typeOfGo(t reflect.Type) string {
 		return "list of " + typeOfGo(t.Elem())
 	case t.Kind() == reflect.Bool:
 		return "boolean"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
 		return "integer"
 	}
 	return t.Kind().String()
