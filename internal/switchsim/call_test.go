@@ -265,7 +265,7 @@ func TestQueue(t *testing.T) {
 	c.want("member", "uuid_getvar %s cc_side", k.A)
 	c.want("agent", "uuid_getvar %s cc_side", k.B)
 	c.want(caller, "uuid_getvar %s caller_id_number", k.B)
-	if got := c.api("callcenter_config agent list"); !regexp.MustCompile(`(?m)^ag1\|single_box\|\|callback\|\[leg_timeout=10\]user/1001@127\.0\.0\.1\|Available\|In a queue call\|`).MatchString(got) {
+	if got := c.api("callcenter_config agent list"); !regexp.MustCompile(`(?m)^ag1\|single_box\|[0-9a-f-]{36}\|callback\|\[leg_timeout=10\]user/1001@127\.0\.0\.1\|Available\|In a queue call\|`).MatchString(got) {
 		t.Error(got)
 	}
 	if _, err := s.CallQueue(ctx(t), "0171", "support", "ag1"); !errors.Is(err, switchsim.ErrFailed) {

@@ -26,15 +26,30 @@ const (
 	releaseLag = 100 * time.Millisecond // between the end of an agent's leg and his release
 )
 
+const standbyType = "uuid-standby"
+
+// What agents can be.
+var (
+	agentStates   = []string{"Idle", "Waiting", "Receiving", "In a queue call", "Reserved"}
+	agentStatuses = []string{"Logged Out", "Available", onDemand, "On Break"}
+)
+
 // agent is an agent of mod_callcenter.
 type agent struct {
 	CCAgent
 	state                           string
 	statusChanged, offered, started time.Time
-	ended, ready                    time.Time
+	ended                           time.Time
+	ready                           int64  // seconds since 1970: he is offered nothing before
+	uuid                            string // his leg
 	answered                        int
 	talk                            time.Duration
 }
+
+const onDemand = "Available (On Demand)"
+
+// available tells whether he takes calls at all.
+func (a *agent) available() bool { return a.Status == "Available" || a.Status == onDemand }
 
 // callcenter is mod_callcenter.
 type callcenter struct {
@@ -123,6 +138,8 @@ func unix(t time.Time) string {
 
 // CallQueue lets a number call a queue of mod_callcenter, which connects it with
 // an agent; it returns when they are bridged. A is the caller's leg, B the agent's.
+// A standby agent without a leg gets one first. An agent who is not available and
+// waiting is ErrFailed; one who is not ready yet, or wraps up, is waited for.
 func (s *Switch) CallQueue(ctx context.Context, number, queue, agentName string) (Call, error) {
 	s.lock()
 	a := s.cc.agent(agentName)
@@ -130,11 +147,19 @@ func (s *Switch) CallQueue(ctx context.Context, number, queue, agentName string)
 		s.unlock()
 		return Call{}, fmt.Errorf("%w: no agent %s", ErrFailed, agentName)
 	}
-	if a.Status != "Available" || a.state != "Waiting" {
+	if !a.available() || a.state != "Waiting" {
 		err := fmt.Errorf("%w: agent %s is %s, %s", ErrFailed, agentName, a.Status, a.state)
 		s.unlock()
 		return Call{}, err
 	}
+	standby := a.Type == standbyType && a.uuid == ""
+	s.unlock()
+	if standby {
+		if _, err := s.Standby(ctx, agentName); err != nil {
+			return Call{}, err
+		}
+	}
+	s.lock()
 	if queue = cmp.Or(queue, defaultQueue); !strings.Contains(queue, "@") {
 		queue += "@default"
 	}
@@ -167,9 +192,7 @@ func (s *Switch) joinQueue(q *queueCall) {
 	}
 	s.ccEvent(m, fromCCQueue, append([]header{{"CC-Queue", q.queue}, {"CC-Action", "member-queue-start"}}, q.member4()...)...)
 	s.countMembers(q.queue, 1)
-	s.setAgentState(q.agent, "Receiving")
-	q.agent.offered = s.now
-	s.after(offerLag, func() { s.offer(q) })
+	s.dispatch(q)
 }
 
 func (s *Switch) offer(q *queueCall) {
@@ -181,6 +204,10 @@ func (s *Switch) offer(q *queueCall) {
 	q.called = s.now
 	s.ccEvent(nil, fromCCCall, append([]header{{"CC-Queue", q.queue}, {"CC-Action", "agent-offering"}, {"CC-Agent", a.Name},
 		{"CC-Agent-Type", a.Type}, {"CC-Agent-System", "single_box"}}, q.member4()...)...)
+	if a.Type == standbyType {
+		s.offerStandby(q)
+		return
+	}
 	vars := []header{{"cc_queue", q.queue}, {"cc_queue_joined_epoch", unix(q.joined)}, {"cc_member_uuid", q.uuid},
 		{"cc_member_session_uuid", q.member.uuid}, {"cc_agent", a.Name}, {"cc_agent_type", a.Type}, {"cc_side", "agent"},
 		{"origination_caller_id_name", q.member.p.cidName}, {"origination_caller_id_number", q.member.p.cidNum}}
@@ -202,13 +229,8 @@ func (s *Switch) offer(q *queueCall) {
 
 func (s *Switch) connectAgent(q *queueCall, leg *channel) {
 	a, m := q.agent, q.member
-	q.answered = s.now
-	head := []header{{"CC-Queue", q.queue}, {"CC-Action", "bridge-agent-start"}, {"CC-Agent", a.Name}, {"CC-Agent-System", "single_box"},
-		{"CC-Agent-UUID", leg.uuid}, {"CC-Agent-Called-Time", unix(q.called)}, {"CC-Agent-Answered-Time", unix(q.answered)}, {"CC-Member-Joined-Time", unix(q.joined)}}
-	s.ccEvent(leg, fromCCCall, append(head, q.member4()...)...)
-	s.countMembers(q.queue, -1)
-	m.set("cc_agent_uuid", leg.uuid)
-	m.set("cc_cause", "answered")
+	q.leg = leg
+	s.announceAgent(q)
 	s.after(legLag, func() {
 		if m.dead || leg.dead {
 			s.hangup(m, "")
@@ -220,31 +242,33 @@ func (s *Switch) connectAgent(q *queueCall, leg *channel) {
 		}
 		m.state, m.stateNum = "SOFT_EXECUTE", channelStates["SOFT_EXECUTE"]
 		s.startBridge(m, leg)
-		for _, ch := range []*channel{m, leg} {
-			ch.set("cc_agent", a.Name)
-			ch.set("cc_agent_bridged", "true")
-		}
-		m.set("cc_queue_answered_epoch", unix(s.now))
-		a.started, a.answered = s.now, a.answered+1
-		s.setAgentState(a, "In a queue call")
-		if a.Type == "uuid-standby" {
-			s.watchStandby(q)
-		}
+		a.uuid = leg.uuid
+		s.inQueueCall(q)
 	})
 }
 
-// watchStandby releases a standby agent as soon as he is in no bridge.
-func (s *Switch) watchStandby(q *queueCall) {
-	s.after(releaseLag, func() {
-		if q.over {
-			return
-		}
-		if q.leg.dead || q.leg.bridge == nil {
-			s.endQueueCall(q)
-			return
-		}
-		s.watchStandby(q)
-	})
+// announceAgent tells that the agent's leg is there.
+func (s *Switch) announceAgent(q *queueCall) {
+	a, m, leg := q.agent, q.member, q.leg
+	q.answered = s.now
+	head := []header{{"CC-Queue", q.queue}, {"CC-Action", "bridge-agent-start"}, {"CC-Agent", a.Name}, {"CC-Agent-System", "single_box"},
+		{"CC-Agent-UUID", leg.uuid}, {"CC-Agent-Called-Time", unix(q.called)}, {"CC-Agent-Answered-Time", unix(q.answered)}, {"CC-Member-Joined-Time", unix(q.joined)}}
+	s.ccEvent(leg, fromCCCall, append(head, q.member4()...)...)
+	s.countMembers(q.queue, -1)
+	m.set("cc_agent_uuid", leg.uuid)
+	m.set("cc_cause", "answered")
+}
+
+// inQueueCall is a caller's being connected with his agent.
+func (s *Switch) inQueueCall(q *queueCall) {
+	a, m := q.agent, q.member
+	for _, ch := range []*channel{m, q.leg} {
+		ch.set("cc_agent", a.Name)
+		ch.set("cc_agent_bridged", "true")
+	}
+	m.set("cc_queue_answered_epoch", unix(s.now))
+	a.started, a.answered = s.now, a.answered+1
+	s.setAgentState(a, "In a queue call")
 }
 
 // queueLegGone releases the agent of a queue's call once his leg is gone. While
@@ -277,7 +301,10 @@ func (s *Switch) endQueueCall(q *queueCall) {
 		{"CC-Agent", a.Name}, {"CC-Agent-System", "single_box"}, {"CC-Agent-UUID", q.leg.uuid}, {"CC-Agent-Called-Time", unix(q.called)},
 		{"CC-Agent-Answered-Time", unix(q.answered)}, {"CC-Member-Leaving-Time", unix(s.now)}, {"CC-Member-Joined-Time", unix(q.joined)}}
 	s.ccEvent(q.member, fromCCCall, append(tail, q.member4()...)...)
-	a.ended, a.ready = s.now, s.now.Add(a.WrapUp)
+	a.ended = s.now
+	if a.Type != standbyType {
+		a.uuid = ""
+	}
 	a.talk += s.now.Sub(a.started)
 	s.releaseAgent(q)
 }
@@ -290,7 +317,11 @@ func (s *Switch) releaseAgent(q *queueCall) {
 	if q.answered.IsZero() {
 		s.countMembers(q.queue, -1)
 	}
-	s.setAgentState(q.agent, "Waiting")
+	state := "Waiting"
+	if q.agent.Status == onDemand && !q.answered.IsZero() {
+		state = "Idle"
+	}
+	s.setAgentState(q.agent, state)
 }
 
 // apiCallcenter is callcenter_config.
@@ -349,14 +380,27 @@ func (s *Switch) apiCallcenter(arg string) string {
 
 func (s *Switch) setAgent(key, name, value string) string {
 	a := s.cc.agent(name)
-	if a == nil {
+	switch {
+	case key == "" || name == "" || value == "":
+		return "-ERR Invalid!\n"
+	case a == nil:
 		return "-ERR Agent not found!\n"
 	}
 	switch key {
 	case "status":
+		if !slices.Contains(agentStatuses, value) {
+			return "-ERR Invalid Agent Status!\n"
+		}
 		s.setAgentStatus(a, value)
 	case "state":
+		if !slices.Contains(agentStates, value) {
+			return "-ERR Invalid Agent State!\n"
+		}
 		s.setAgentState(a, value)
+	case "uuid":
+		a.uuid = value
+	case "ready_time":
+		a.ready, _ = strconv.ParseInt(value, 10, 64) // what is no number is 0, as to the switch
 	case "contact":
 		a.Contact = value
 		s.ccEvent(nil, fromCCUpdate, header{"CC-Agent", a.Name}, header{"CC-Action", "agent-contact-change"}, header{"CC-Agent-Contact", value})
@@ -386,9 +430,9 @@ func (s *Switch) listAgents(name string) string {
 		if name != "" && a.Name != name {
 			continue
 		}
-		row := []string{a.Name, "single_box", "", a.Type, a.Contact, a.Status, a.state, "0", strconv.Itoa(int(a.WrapUp / time.Second)), "0", "0", "0",
+		row := []string{a.Name, "single_box", a.uuid, a.Type, a.Contact, a.Status, a.state, "0", strconv.Itoa(int(a.WrapUp / time.Second)), "0", "0", "0",
 			unix(a.started), unix(a.ended), unix(a.offered), unix(a.statusChanged), "0", strconv.Itoa(a.answered),
-			strconv.Itoa(int(a.talk / time.Second)), unix(a.ready), "0"}
+			strconv.Itoa(int(a.talk / time.Second)), strconv.FormatInt(a.ready, 10), "0"}
 		out += strings.Join(row, "|") + "\n"
 	}
 	if out != "" {

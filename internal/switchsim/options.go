@@ -47,7 +47,7 @@ type Options struct {
 type CCAgent struct {
 	Name    string        // as in CC-Agent and cc_agent
 	Contact string        // a dial string, such as user/1001@127.0.0.1
-	Type    string        // callback (default) or uuid-standby
+	Type    string        // callback (default), or uuid-standby: his leg waits for calls, see Standby
 	Status  string        // Available (default), On Break, Logged Out
 	Queues  []string      // the queues that he has a tier in; default support@default
 	WrapUp  time.Duration // his wrap_up_time, whole seconds
