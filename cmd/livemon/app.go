@@ -44,7 +44,9 @@ func prepare(commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		if len(c.Subcommands) > 0 {
-			c.Action = missingCommand
+			if c.Action == nil {
+				c.Action = missingCommand
+			}
 			prepare(c.Subcommands)
 			continue
 		}

@@ -87,17 +87,17 @@ func TestPainterRedrawsInPlace(t *testing.T) {
 	step("\x1b[3A\rx\x1b[K\n\x1b[J", "x")
 }
 
-func TestParseSince(t *testing.T) {
+func TestParseTime(t *testing.T) {
 	now := apitest.Start
 	for in, want := range map[string]time.Time{
 		"": {}, "2h": now.Add(-2 * time.Hour), "2026-01-01T00:00:00Z": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
-		if got, err := parseSince(in, now); err != nil || !got.Equal(want) {
+		if got, err := parseTime("since", in, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %v %v", in, got, err)
 		}
 	}
 	for _, in := range []string{"-2h", "yesterday", "2026-01-01"} {
-		if _, err := parseSince(in, now); err == nil {
+		if _, err := parseTime("since", in, now); err == nil {
 			t.Errorf("%q is taken", in)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
@@ -145,6 +146,10 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 		if err := mon.Run(monCtx); monCtx.Err() == nil || !errors.Is(err, context.Canceled) {
 			return err
 		}
+		return nil
+	})
+	g.Go(func() error {
+		_ = store.KeepAudit(apiCtx, time.Duration(cfg.AuditKeep)) // it ends with apiCtx only
 		return nil
 	})
 	err = g.Wait()

@@ -37,6 +37,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "dial-in-coaching", Usage: "let supervisors who dial in coach, barge in and take over (default: yes; --dial-in-coaching=false lets them only listen)", EnvVars: []string{"LIVEMON_DIAL_IN_COACHING"}},
 		&cli.StringFlag{Name: "on-transfer", Usage: "what a session does when the agent transfers the customer to another agent: `end` or follow", DefaultText: "end", EnvVars: []string{"LIVEMON_ON_TRANSFER"}},
 		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
+		&cli.StringFlag{Name: "audit-keep", Usage: "how old audit records become: an `AGE` as in 90d; 0 keeps them for ever", DefaultText: "0", EnvVars: []string{"LIVEMON_AUDIT_KEEP"}},
 		&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", DefaultText: "info", EnvVars: []string{"LIVEMON_LOG_LEVEL"}},
 		&cli.BoolFlag{Name: "log-json", Usage: "log JSON lines", EnvVars: []string{"LIVEMON_LOG_JSON"}},
 		&cli.BoolFlag{Name: "check-config", Usage: "print the configuration that results, without passwords, and end"},
@@ -65,6 +66,11 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 	}
 	if c.IsSet("ring-timeout") {
 		cfg.RingTimeout = c.Duration("ring-timeout")
+	}
+	if s := c.String("audit-keep"); s != "" {
+		if err := cfg.AuditKeep.UnmarshalText([]byte(s)); err != nil {
+			return cfg, usageErrorf("audit-keep: %v", err)
+		}
 	}
 	if c.IsSet("freeswitch") {
 		cfg.FreeSWITCH = nil

@@ -77,6 +77,7 @@ type Config struct {
 	DialInCoaching bool          `yaml:"dial-in-coaching"`
 	OnTransfer     string        `yaml:"on-transfer"`  // TransferEnds or TransferFollow: what a session does when the customer is transferred
 	RingTimeout    time.Duration `yaml:"ring-timeout"` // one second to five minutes
+	AuditKeep      Age           `yaml:"audit-keep"`   // how old audit records become; 0 keeps them for ever
 	LogLevel       string        `yaml:"log-level"`    // debug, info, warn or error
 	LogJSON        bool          `yaml:"log-json"`
 	TokenFile      string        `yaml:"token-file"` // default: TokenPath
@@ -143,6 +144,9 @@ func (c *Config) Validate() error {
 	}
 	if c.RingTimeout < minRing || c.RingTimeout > maxRing {
 		return bad("ring-timeout", "%v is not between %v and %v", c.RingTimeout, minRing, maxRing)
+	}
+	if err := c.validateAuditKeep(); err != nil {
+		return err
 	}
 	if _, err := c.Level(); err != nil {
 		return err
