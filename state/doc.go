@@ -1,10 +1,11 @@
 // Package state keeps what livemon must remember outside its own process, in
-// Redis: agents, calls, sessions, the audit stream, authorized extensions, and
-// which controller acts on which node.
+// Redis: agents, calls, sessions, the audit stream, authorized extensions,
+// which controller acts on which node, and supervisors' accounts, teams, tokens,
+// logins and lock-outs.
 //
 // It decides nothing about calls: it knows neither switches nor rooms, and
 // stores whatever roles and states it is given. It does not notify anybody of
-// changes, and it does not cache: every read asks Redis.
+// changes (but of those to rights, for which one can wait: AwaitRights), and it does not cache: every read asks Redis.
 //
 // What it guarantees:
 //
@@ -14,8 +15,11 @@
 //   - At most one session of a call has a Desired role that speaks.
 //   - No Desired role is stored before the audit record of the change is. A
 //     crash between the two leaves a record without a change, never the reverse.
-//   - Everything but the audit stream, the extensions and one counter per node
-//     expires when nobody renews it.
+//   - Everything but the audit stream, the extensions, accounts with their teams
+//     and tokens, and one counter per node expires when nobody renews it. Accounts,
+//     teams, tokens and logins are bounded in number.
+//   - Passwords, PINs, tokens and logins are kept as the hashes that are given;
+//     no error, log or printed value holds one.
 //   - What is read back is checked. Nothing in Redis can make it panic; what
 //     cannot be understood is a *CorruptError, or left out of a list and logged.
 //   - Names from outside (nodes, agents, calls, sessions) cannot escape their
