@@ -15,6 +15,7 @@ type Op int
 const (
 	Lock   Op = iota
 	Relate    // Member is no longer heard by Others
+	Unhear    // Member no longer hears Others: the same, kept on the other side
 	Clear     // Member's relations towards Others are removed
 	Mute
 	Unmute
@@ -31,21 +32,21 @@ const (
 const SettleTime = 60 * time.Millisecond
 
 func (o Op) String() string {
-	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]
+	return [...]string{"lock", "relate", "unhear", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]
 }
 
 // Command is one step of a plan.
 type Command struct {
 	Op     Op
 	Member int
-	Others []int // of Relate and Clear
+	Others []int // of Relate, Unhear and Clear
 }
 
 func (c Command) String() string {
 	switch c.Op {
 	case Lock, Settle:
 		return c.Op.String()
-	case Relate, Clear:
+	case Relate, Unhear, Clear:
 		return fmt.Sprintf("%s %d %s", c.Op, c.Member, ids(c.Others))
 	default:
 		return fmt.Sprintf("%s %d", c.Op, c.Member)
@@ -60,6 +61,8 @@ func (c Command) Line(room string) string {
 		return room + " lock"
 	case Relate:
 		return fmt.Sprintf("%s relate %d %s nospeak", room, c.Member, ids(c.Others))
+	case Unhear:
+		return fmt.Sprintf("%s relate %d %s nohear", room, c.Member, ids(c.Others))
 	case Clear:
 		return fmt.Sprintf("%s relate %d %s clear", room, c.Member, ids(c.Others))
 	case Mute, Unmute, Deaf, Undeaf:
@@ -77,7 +80,7 @@ func (c Command) Done(reply string) bool {
 	switch c.Op {
 	case Settle, Whisper, Hush:
 		return true
-	case Relate:
+	case Relate, Unhear:
 		return strings.Count(reply, "+OK") == len(c.Others) && !strings.Contains(reply, "-ERR")
 	default:
 		return strings.HasPrefix(reply, "+OK") && !strings.Contains(reply, "-ERR")
@@ -103,6 +106,13 @@ func (c Command) Apply(r Room) Room {
 				m.NoSpeak = append(m.NoSpeak, o)
 			}
 			m.NoHear = slices.DeleteFunc(m.NoHear, func(x int) bool { return x == o })
+		}
+	case Unhear:
+		for _, o := range c.Others {
+			if !slices.Contains(m.NoHear, o) {
+				m.NoHear = append(m.NoHear, o)
+			}
+			m.NoSpeak = slices.DeleteFunc(m.NoSpeak, func(x int) bool { return x == o })
 		}
 	case Clear:
 		m.NoSpeak = slices.DeleteFunc(m.NoSpeak, func(x int) bool { return slices.Contains(c.Others, x) })

@@ -86,6 +86,14 @@ func roomsOf(mask int, f func(conference.Room)) {
 					r.Members = append(r.Members, conference.Member{ID: idOther, Party: conference.Other, Hear: true, Speak: true})
 				}
 				f(r)
+				if kind.ours && f2 == (flags{}) && mask&(1|8) != 0 && (f1.closed == 0 || f1.closed == 15) {
+					for i, m := range r.Members {
+						if m.Party != conference.Supervisor && m.Party != conference.Pupil {
+							r.Members[i].NoHear = []int{idS1}
+						}
+					}
+					f(r)
+				}
 			}
 		}
 	}
@@ -197,14 +205,14 @@ func TestPlansEnd(t *testing.T) {
 			}
 			_, pupilWas := r.Of(conference.Pupil)
 			_, pupil := room.Of(conference.Pupil)
-			user, userIs := r.Of(conference.User)
+			user, userIs := room.Of(conference.User)
 			taker := conference.Member{}
 			for _, s := range []string{"s1", "s2"} {
 				if m, ok := room.BySession(s); ok && d.Roles[s] == wire.TakeOver && roles[s] == wire.TakeOver {
 					taker = m
 				}
 			}
-			third, thirdIs := r.Of(conference.Other)
+			third, thirdIs := room.Of(conference.Other)
 			heard := userIs && conference.Hears(user, taker) || thirdIs && !r.Ours && conference.Hears(third, taker)
 			if want := pupilWas && !(taker.ID != 0 && heard); pupil != want {
 				t.Fatalf("%+v\n%+v: pupil in the room: %v, want %v", r, d, pupil, want)
@@ -271,6 +279,12 @@ func ours(s conference.Member) conference.Room {
 }
 
 func TestPlansAreShort(t *testing.T) {
+	// closed is the usual room with a user who keeps his own relation to the supervisor.
+	closed := func(s conference.Member) conference.Room {
+		r := ours(s)
+		r.Members[0].NoHear = []int{idS1}
+		return r
+	}
 	joined := conference.Member{ID: idS1, Party: conference.Supervisor, Session: "s1"}
 	monitor := conference.Member{ID: idS1, Party: conference.Supervisor, Session: "s1", Hear: true, NoSpeak: []int{idUser}}
 	coach, barge := monitor, monitor
@@ -283,14 +297,27 @@ func TestPlansAreShort(t *testing.T) {
 	}{
 		{"join", joined, wire.Monitor, "[relate 3 1 undeaf 3]"},
 		{"monitor to coach", monitor, wire.Coach, "[unmute 3]"},
-		{"coach to barge", coach, wire.Barge, "[clear 3 1]"},
-		{"barge to coach", barge, wire.Coach, "[relate 3 1]"},
-		{"barge to monitor", barge, wire.Monitor, "[mute 3 relate 3 1]"},
+		{"coach to barge", coach, wire.Barge, "[clear 3 1 clear 1 3]"},
 		{"coach to monitor", coach, wire.Monitor, "[mute 3]"},
-		{"monitor to barge", monitor, wire.Barge, "[clear 3 1 unmute 3]"},
-		{"take-over from monitor: barge first", monitor, wire.TakeOver, "[clear 3 1 unmute 3]"},
-		{"take-over once heard", barge, wire.TakeOver, "[remove 2]"},
+		{"monitor to barge", monitor, wire.Barge, "[clear 3 1 clear 1 3 unmute 3]"},
+		{"take-over from monitor: barge first", monitor, wire.TakeOver, "[clear 3 1 clear 1 3 unmute 3]"},
 		{"nothing to do", coach, wire.Coach, "[]"},
+	} {
+		got := fmt.Sprint(conference.Plan(closed(tc.from), conference.Desired{Roles: map[string]wire.Role{"s1": tc.to}}))
+		if got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		from conference.Member
+		to   wire.Role
+		want string
+	}{
+		{"the first one joins", joined, wire.Monitor, "[relate 3 1 unhear 1 3 undeaf 3]"},
+		{"barge to coach", barge, wire.Coach, "[relate 3 1 unhear 1 3]"},
+		{"barge to monitor", barge, wire.Monitor, "[mute 3 relate 3 1 unhear 1 3]"},
+		{"take-over once heard", barge, wire.TakeOver, "[remove 2]"},
 	} {
 		got := fmt.Sprint(conference.Plan(ours(tc.from), conference.Desired{Roles: map[string]wire.Role{"s1": tc.to}}))
 		if got != tc.want {
@@ -328,7 +355,7 @@ func TestPlansAreShort(t *testing.T) {
 		}
 	}
 	got := fmt.Sprint(conference.Plan(ours(barge), conference.Desired{}))
-	if want := "[mute 3 relate 3 1 deaf 3 settle remove 3]"; got != want {
+	if want := "[mute 3 relate 3 1 unhear 1 3 deaf 3 settle remove 3]"; got != want {
 		t.Errorf("unknown supervisor: %s, want %s", got, want)
 	}
 }
@@ -371,6 +398,7 @@ func TestCommandLines(t *testing.T) {
 		{conference.Command{Op: conference.Mute, Member: 7}, "lm-1 mute 7 quiet", "-ERR Non-Existant ID 7", false},
 		{conference.Command{Op: conference.Relate, Member: 7, Others: []int{8, 9}}, "lm-1 relate 7 8,9 nospeak", "+OK 7->8 nospeak set\n+OK 7->9 nospeak set", true},
 		{conference.Command{Op: conference.Relate, Member: 7, Others: []int{8, 9}}, "lm-1 relate 7 8,9 nospeak", "+OK 7->8 nospeak set\n-ERR relationship 7->9 not found.", false},
+		{conference.Command{Op: conference.Unhear, Member: 8, Others: []int{7}}, "lm-1 relate 8 7 nohear", "+OK 8->7 nohear set", true},
 		{conference.Command{Op: conference.Clear, Member: 7, Others: []int{8}}, "lm-1 relate 7 8 clear", "+OK relationship 7->8 cleared.", true},
 		{conference.Command{Op: conference.Remove, Member: 7}, "lm-1 kick 7", "+OK kicked 7", true},
 		{conference.Command{Op: conference.Settle}, "", "", true},

@@ -91,7 +91,9 @@ func (p *planner) whispers(role wire.Role) bool {
 // restrict takes away everything that the table does not allow, the loudest
 // first: a mute or one relate command silences a supervisor for everybody who
 // must not hear him. Supervisors who do not speak keep their relations to all
-// but the pupil as a second lock, and so that coaching is one command away.
+// but the pupil as a second lock, and so that coaching is one command away. In
+// rooms of ours users keep the same towards them: a supervisor who is kicked
+// out of the room loses his relations before he leaves the mix, they do not.
 func (p *planner) restrict() {
 	p.supervisors(func(m Member, role wire.Role) {
 		if m.Speak && !p.mixed(role) {
@@ -117,6 +119,20 @@ func (p *planner) restrict() {
 			p.do(Command{Op: Relate, Member: m.ID, Others: closed})
 		}
 	})
+	for _, o := range slices.Clone(p.room.Members) {
+		if !p.room.Ours || o.Party == Pupil || o.Party == Supervisor {
+			continue
+		}
+		var closed []int
+		p.supervisors(func(m Member, role wire.Role) {
+			if role != wire.Barge && role != wire.TakeOver && !slices.Contains(o.NoHear, m.ID) {
+				closed = append(closed, m.ID)
+			}
+		})
+		if len(closed) > 0 {
+			p.do(Command{Op: Unhear, Member: o.ID, Others: closed})
+		}
+	}
 	p.supervisors(func(m Member, role wire.Role) {
 		if m.Hear && !listens(role) {
 			p.do(Command{Op: Deaf, Member: m.ID})
@@ -135,9 +151,9 @@ func (p *planner) lock() {
 // grant opens what the table allows and is not open yet.
 func (p *planner) grant() {
 	p.supervisors(func(m Member, role wire.Role) {
-		var open []int
+		var open, deaf []int
 		for _, o := range p.room.Members {
-			// A coach is already closed towards everybody else; NoHear is never ours, and only ever takes hearing away.
+			// A coach is already closed towards everybody else; what he himself does not hear only ever takes hearing away.
 			pupilOpens := o.Party == Pupil && role != wire.Joining
 			if o.ID == m.ID || !(role == wire.Barge || role == wire.TakeOver || pupilOpens) {
 				continue
@@ -145,9 +161,15 @@ func (p *planner) grant() {
 			if slices.Contains(m.NoSpeak, o.ID) || slices.Contains(m.NoHear, o.ID) {
 				open = append(open, o.ID)
 			}
+			if p.room.Ours && o.Party != Supervisor && slices.Contains(o.NoHear, m.ID) {
+				deaf = append(deaf, o.ID)
+			}
 		}
 		if len(open) > 0 {
 			p.do(Command{Op: Clear, Member: m.ID, Others: open})
+		}
+		for _, o := range deaf {
+			p.do(Command{Op: Clear, Member: o, Others: []int{m.ID}})
 		}
 		if p.mixed(role) && !m.Speak {
 			p.do(Command{Op: Unmute, Member: m.ID})

@@ -82,11 +82,25 @@ func (r Room) BySession(id string) (Member, bool) {
 // into what listener hears, or because he whispers to the pupil.
 func Hears(listener, speaker Member) bool {
 	return speaker.Whispers && listener.Party == Pupil || listener.ID != speaker.ID && listener.Hear && speaker.Speak &&
-		!related(speaker.NoSpeak, listener.ID) && !related(listener.NoHear, speaker.ID)
+		!Closed(speaker, listener)
 }
 
 // Closed tells whether a relation keeps listener from hearing speaker.
-func Closed(speaker, listener Member) bool { return related(speaker.NoSpeak, listener.ID) }
+func Closed(speaker, listener Member) bool {
+	return related(speaker.NoSpeak, listener.ID) || related(listener.NoHear, speaker.ID)
+}
+
+// Related returns the members whose relations have to be read: in a room of ours
+// everybody's, in the shop's those of supervisors, for nobody else is given any.
+func (r Room) Related() []int {
+	var ids []int
+	for _, m := range r.Members {
+		if r.Ours || m.Party == Supervisor {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
 
 func related(ids []int, id int) bool {
 	return slices.Contains(ids, id) || slices.Contains(ids, 0)

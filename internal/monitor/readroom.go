@@ -24,13 +24,7 @@ func (c *call) readRoom(ctx context.Context) (conference.Room, error) {
 		return conference.Room{}, err
 	}
 	r.Ours = !c.shop
-	var members []int
-	for _, m := range r.Members {
-		if m.Party == conference.Supervisor {
-			members = append(members, m.ID)
-		}
-	}
-	line := conference.RelationsLine(c.room, members)
+	line := conference.RelationsLine(c.room, r.Related())
 	if line == "" {
 		return r, nil
 	}
