@@ -408,7 +408,7 @@ func (s *Switch) apiRecvDTMF(arg string) string {
 	}
 	keys, _, _ := strings.Cut(a[1], "@")
 	for i := range len(keys) {
-		s.press(ch, keys[i])
+		s.press(ch, keys[i], fromApp)
 	}
 	return "+OK " + a[0] + " received DTMF " + a[1] + ".\n"
 }

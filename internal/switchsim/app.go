@@ -64,7 +64,9 @@ func init() {
 		"play_and_get_digits": func(s *Switch, ch *channel, a *app) { s.appGetDigits(ch, a) },
 		"record_session":      func(s *Switch, ch *channel, a *app) { s.appRecord(ch, a) },
 		"stop_record_session": func(s *Switch, ch *channel, a *app) { s.stopRecording(ch, a.data); s.finish(a) },
-		"log":                 done, "info": done, "flush_dtmf": done, "start_dtmf": done, "stop_dtmf": done, "bind_digit_action": done, "clear_digit_action": done, "sched_hangup": done, "event": done,
+		"start_dtmf":          func(s *Switch, ch *channel, a *app) { s.appStartDTMF(ch, a) },
+		"stop_dtmf":           func(s *Switch, ch *channel, a *app) { s.appStopDTMF(ch, a) },
+		"log":                 done, "info": done, "flush_dtmf": done, "bind_digit_action": done, "clear_digit_action": done, "sched_hangup": done, "event": done,
 	}
 }
 

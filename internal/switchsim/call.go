@@ -266,6 +266,9 @@ func (s *Switch) markAnswered(ch *channel) {
 	s.tell(ch, "CHANNEL_ANSWER", fromAnswer)
 	s.setCallState(ch, "ACTIVE")
 	s.touchAround(ch)
+	if name, data, _ := strings.Cut(ch.value("execute_on_answer"), " "); name != "" {
+		s.execute(ch, step{app: name, data: data})
+	}
 }
 
 // answer answers a calling telephone.

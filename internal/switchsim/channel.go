@@ -66,25 +66,26 @@ type channel struct {
 	sound       string // what is played to it by itself
 	soundMix    bool   // the sound comes on top of what it hears
 
-	bridge   *bridge
-	member   *member
-	leave    int // counts departures: what was planned before one is void
-	apps     []*app
-	plan     []step // the applications still to come
-	inbox    []step // from sendmsg and uuid_broadcast
-	orig     *originate
-	queue    *queueCall
-	silent   bool     // conference_silent_entry has been used up
-	moving   bool     // it is on its way out of what it does
-	waitsFor *channel // the other leg of a uuid_bridge under way
-	memberID int      // its member id in conferences, once it has one
-	loop     *channel // the other end of a loopback that runs an application
-	ears     *toneDetect
-	speaks   bool   // by UDP, see unicast
-	toneSaid string // the frequency of what it says by UDP, "" if it is no pure tone
-	bugs     []*mediaBug
-	spy      *spy // what it eavesdrops on
-	flushing int  // how many flushes of what it says are under way
+	bridge    *bridge
+	member    *member
+	leave     int // counts departures: what was planned before one is void
+	apps      []*app
+	plan      []step // the applications still to come
+	inbox     []step // from sendmsg and uuid_broadcast
+	orig      *originate
+	queue     *queueCall
+	silent    bool     // conference_silent_entry has been used up
+	moving    bool     // it is on its way out of what it does
+	waitsFor  *channel // the other leg of a uuid_bridge under way
+	memberID  int      // its member id in conferences, once it has one
+	loop      *channel // the other end of a loopback that runs an application
+	ears      *toneDetect
+	speaks    bool   // by UDP, see unicast
+	toneSaid  string // the frequency of what it says by UDP, "" if it is no pure tone
+	bugs      []*mediaBug
+	takesInfo bool // keys by SIP INFO
+	spy       *spy // what it eavesdrops on
+	flushing  int  // how many flushes of what it says are under way
 
 	rowPending bool
 	heard      map[*channel]int // since which frame it hears whom
@@ -328,8 +329,13 @@ func (s *Switch) forgetNumbers() {
 // setMedia marks a channel as one that has media.
 func (ch *channel) setMedia() {
 	ch.media = true
+	kind := "rfc2833"
+	if ch.value("dtmf_type") == "info" {
+		kind = "info"
+	}
+	ch.takesInfo = kind == "info" || truth(ch.value("rtp_liberal_dtmf"))
 	for _, v := range []header{{"read_codec", "PCMU"}, {"original_read_codec", "PCMU"}, {"read_rate", "8000"}, {"original_read_rate", "8000"},
-		{"write_codec", "PCMU"}, {"write_rate", "8000"}, {"dtmf_type", "rfc2833"}, {"audio_media_flow", "sendrecv"}} {
+		{"write_codec", "PCMU"}, {"write_rate", "8000"}, {"dtmf_type", kind}, {"audio_media_flow", "sendrecv"}} {
 		ch.set(v.name, v.value)
 	}
 }

@@ -5,7 +5,7 @@ import (
 )
 
 // press is one key of a telephone, as the switch receives it.
-func (s *Switch) press(ch *channel, key byte) {
+func (s *Switch) press(ch *channel, key byte, source string) {
 	if ch.dead || !ch.answered && !ch.early {
 		return
 	}
@@ -18,8 +18,12 @@ func (s *Switch) press(ch *channel, key byte) {
 	s.fire("DTMF", "", ch.uuid, fromDTMF, func(e *event) {
 		ch.basic(e)
 		e.add("DTMF-Digit", string(key))
-		e.add("DTMF-Duration", "2080")
-		e.add("DTMF-Source", "RTP")
+		if source == fromApp {
+			e.add("DTMF-Duration", "2000")
+		} else {
+			e.add("DTMF-Duration", "2080")
+		}
+		e.add("DTMF-Source", source)
 	})
 	if a := ch.top(); a != nil && a.onKey != nil {
 		a.onKey(key)

@@ -34,6 +34,11 @@
 //   - Whoever eavesdrops on a muted member hears him, whispers to whoever he was told to,
 //     wherever that leg goes, and stops only with one of the legs. Putting something
 //     on a leg (an eavesdropper, a recording) costs 40 ms of what its telephone says.
+//   - A leg goes on after its bridge as its own variables say, but not after a room,
+//     and a move into one takes the rest of the caller's dialplan away.
+//   - A standby agent of mod_callcenter is free again as soon as he is in a room, and
+//     the next caller takes him out of it.
+//   - Keys by SIP INFO or in the audio are ignored unless the leg was told to take them.
 //   - 'show' is 50 ms behind; an api command holds up its connection's events; an
 //     execute of an unknown application hangs up the call.
 //

@@ -65,6 +65,7 @@ type Behaviour struct {
 	AnswerAfter time.Duration // how long it rings first
 	Reject      string        // refuse with this cause instead, such as USER_BUSY or CALL_REJECTED
 	NoAnswer    bool          // ring until the caller gives up
+	Keys        Keys          // how it sends keys, whoever called; default RFC 2833
 }
 
 // Call is a call between two parties.

@@ -138,9 +138,9 @@ func (s *Switch) Press(who, digits string) error {
 				continue
 			}
 			if wait == 0 {
-				s.press(ch, key)
+				s.keyOf(ch, key)
 			} else {
-				s.after(wait, func() { s.press(ch, key) })
+				s.after(wait, func() { s.keyOf(ch, key) })
 			}
 			wait += keyGap
 		}
