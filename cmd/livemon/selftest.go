@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"text/tabwriter"
 
@@ -26,7 +27,7 @@ same configuration file and flags as for serve.
 
 Ends with 0 only if everything was heard as it should be, and nothing was left
 behind; else with 1.`,
-		Flags: append([]cli.Flag{configFlag()}, append(switchFlags(), jsonFlag())...),
+		Flags: append([]cli.Flag{configFlag()}, append(switchFlags(), mediaListenFlag(), jsonFlag())...),
 		Action: func(c *cli.Context) error {
 			if _, err := positional(c); err != nil {
 				return err
@@ -35,16 +36,43 @@ behind; else with 1.`,
 			if err != nil {
 				return err
 			}
-			return runSelftest(c, cfg)
+			listen, err := mediaListen(c.String("media-listen"))
+			if err != nil {
+				return err
+			}
+			return runSelftest(c, cfg, listen)
 		},
 	}
 }
 
-func runSelftest(c *cli.Context, cfg config.Config) error {
+func mediaListenFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name:        "media-listen",
+		Usage:       "the IPv4 `ADDRESS:PORT` of this machine to which the switch sends audio by UDP",
+		DefaultText: "any port of the address by which the switch is reached", EnvVars: []string{"LIVEMON_MEDIA_LISTEN"},
+	}
+}
+
+// mediaListen understands ADDRESS:PORT and :PORT, and zero for nothing.
+func mediaListen(s string) (netip.AddrPort, error) {
+	if s == "" {
+		return netip.AddrPort{}, nil
+	}
+	if strings.HasPrefix(s, ":") {
+		s = "0.0.0.0" + s
+	}
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || !a.Addr().Is4() {
+		return a, usageErrorf("--media-listen takes an IPv4 address and a port, as in 192.0.2.7:40000 or :40000")
+	}
+	return a, nil
+}
+
+func runSelftest(c *cli.Context, cfg config.Config, listen netip.AddrPort) error {
 	reports := []selftest.Report{}
 	ok := true
 	for _, n := range cfg.FreeSWITCH {
-		sc := selftest.Config{Node: n.Name, Addr: n.Addr, Password: n.Password, Settings: cfg.Settings(), Logger: newLogger(config.Config{LogLevel: "error"}, c.App.ErrWriter)}
+		sc := selftest.Config{Node: n.Name, Addr: n.Addr, Password: n.Password, Settings: cfg.Settings(), MediaListen: listen, Logger: newLogger(config.Config{LogLevel: "error"}, c.App.ErrWriter)}
 		var printed error
 		if !c.Bool("json") {
 			sc.Progress = func(s selftest.Step) { printed = errors.Join(printed, printStep(c, s)) }
@@ -109,7 +137,20 @@ func names(list []string) string {
 func printOutcome(c *cli.Context, r selftest.Report) error {
 	var b strings.Builder
 	for _, m := range r.Moves {
-		fmt.Fprintf(&b, "%s: both parties were seen there after %d ms\n", clean(m.Name), m.MS)
+		fmt.Fprintf(&b, "%s: ", clean(m.Name))
+		for _, g := range m.Gaps {
+			fmt.Fprintf(&b, "the %s heard a gap of %d ms, ", clean(g.Party), g.MS)
+		}
+		fmt.Fprintf(&b, "both parties were seen there after %d ms\n", m.MS)
+	}
+	for _, l := range r.Leaks {
+		fmt.Fprintf(&b, "WRONG %s: the %s heard the %s for about %d ms\n", clean(l.During), clean(l.Listener), clean(l.Speaker), l.MS)
+	}
+	switch m := r.Media; {
+	case m.Measured:
+		fmt.Fprintf(&b, "%d frames of 20 ms were searched for voices that must not be there: %d found\n", m.Frames, len(r.Leaks))
+	case m.Detail != "":
+		fmt.Fprintf(&b, "NOTE  %s: gaps and leaks of single frames were not measured: %s\n      -> %s\n", clean(r.Node), clean(m.Detail), clean(m.Do))
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(&b, "FAIL  %s: %s: %s\n", clean(p.Node), clean(p.Check), clean(p.Detail))

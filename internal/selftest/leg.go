@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -20,9 +21,10 @@ type leg struct {
 	name    string
 	party   conference.Party
 	session string // of a supervisor
-	tone    string // Hz; far from one another, none a multiple of another
+	tone    tone   // far from the others', and no multiple of one
 	near    string
 	far     string
+	line    *line // its audio, nil where none comes
 	gone    bool
 }
 
@@ -31,8 +33,8 @@ func (l *leg) member() conference.Member {
 }
 
 // dial makes a leg, parked and answered.
-func (t *test) dial(ctx context.Context, name, tone string, party conference.Party) (*leg, error) {
-	l := &leg{name: name, party: party, tone: tone, near: newUUID()}
+func (t *test) dial(ctx context.Context, name string, f tone, party conference.Party) (*leg, error) {
+	l := &leg{name: name, party: party, tone: f, near: newUUID()}
 	if party == conference.Supervisor {
 		l.session = l.near
 	}
@@ -56,7 +58,45 @@ func (t *test) dial(ctx context.Context, name, tone string, party conference.Par
 	if _, err := t.api(ctx, "uuid_answer "+l.far); err != nil {
 		return nil, fmt.Errorf("the %s's leg was not answered: %w", name, err)
 	}
-	return l, nil
+	if t.media == nil {
+		return l, nil
+	}
+	why, err := t.connect(ctx, l)
+	switch {
+	case err != nil:
+		return nil, err
+	case why == nil:
+		return l, nil
+	case len(t.here()) > 1:
+		return nil, fmt.Errorf("the audio of the %s's leg: %w", name, why)
+	}
+	// Nothing plays well to a leg that was told to send its audio away.
+	t.unmeasured(why)
+	if err := t.hangup(ctx, l); err != nil {
+		return nil, err
+	}
+	return t.dial(ctx, name, f, party)
+}
+
+// connect has a leg's far end exchange its audio with us. If that does not work
+// it says why.
+func (t *test) connect(ctx context.Context, l *leg) (why, err error) {
+	line := t.media.expect(l.tone)
+	if err := t.client.Unicast(ctx, l.far, netip.AddrPortFrom(netip.IPv4Unspecified(), 0), t.media.told); err != nil {
+		if refused(err) {
+			return err, nil
+		}
+		return nil, err
+	}
+	begun := t.until(ctx, "its first packet", func() (bool, error) { return line.now() > 0, nil })
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if begun != nil {
+		return t.media.giveUp(), nil
+	}
+	l.line = line
+	return nil, nil
 }
 
 // here are the legs that are still there.

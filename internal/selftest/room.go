@@ -10,7 +10,6 @@ import (
 	"livemon/conference"
 	"livemon/esl"
 	"livemon/fsconf"
-	"livemon/internal/wire"
 )
 
 const (
@@ -26,14 +25,20 @@ func (t *test) move(ctx context.Context, pupil, user *leg) error {
 	}
 	t.room = "lmtest-" + newUUID()[:8] // not livemon's prefix: a running service leaves it alone
 	t.rooms = append(t.rooms, t.room)
-	began := time.Now()
-	if _, err := t.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", pupil.near, t.room, fsconf.Profile)); err != nil {
+	move := Move{Name: "into the room", Gaps: []Gap{}}
+	err := t.gaps(ctx, &move, pupil, user, func() error {
+		began := time.Now()
+		if _, err := t.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", pupil.near, t.room, fsconf.Profile)); err != nil {
+			return err
+		}
+		err := t.arrive(ctx, pupil, user)
+		move.MS = time.Since(began).Milliseconds()
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	if err := t.arrive(ctx, pupil, user); err != nil {
-		return err
-	}
-	t.report.Moves = append(t.report.Moves, Move{"into the room", time.Since(began).Milliseconds()})
+	t.report.Moves = append(t.report.Moves, move)
 	for _, p := range [][2]*leg{{pupil, user}, {user, pupil}} {
 		if _, err := t.api(ctx, "uuid_setvar "+p[0].near+" signal_bond "+p[1].near); err != nil {
 			return err
@@ -42,8 +47,8 @@ func (t *test) move(ctx context.Context, pupil, user *leg) error {
 	return nil
 }
 
-// join brings a leg into the room; a supervisor as a session does, mute and deaf.
-func (t *test) join(ctx context.Context, l *leg) error {
+// walkIn brings a leg into the room; a supervisor as a session does, mute and deaf.
+func (t *test) walkIn(ctx context.Context, l *leg) error {
 	vars, flags := "conference_enforce_security=false", ""
 	if l.party == conference.Supervisor {
 		vars += ";conference_controls=" + fsconf.Controls
@@ -135,7 +140,7 @@ func (t *test) execute(ctx context.Context, r conference.Room, cmd conference.Co
 }
 
 // bridge makes agent and customer a plain bridge, and waits until they are.
-func (t *test) bridge(ctx context.Context, move string, user, pupil *leg) error {
+func (t *test) bridge(ctx context.Context, move *Move, user, pupil *leg) error {
 	began := time.Now()
 	if _, err := t.api(ctx, "uuid_bridge "+user.near+" "+pupil.near); err != nil {
 		return err
@@ -149,13 +154,11 @@ func (t *test) bridge(ctx context.Context, move string, user, pupil *leg) error 
 		}
 		return true, nil
 	})
-	if err == nil {
-		t.report.Moves = append(t.report.Moves, Move{move, time.Since(began).Milliseconds()})
-	}
+	move.MS = time.Since(began).Milliseconds()
 	return err
 }
 
-// readRoom reads the room as it is, with its supervisors' relations.
+// readRoom reads the room as it is, with its members' relations.
 func (t *test) readRoom(ctx context.Context) (conference.Room, error) {
 	reply, err := t.api(ctx, "conference "+t.room+" json_list")
 	if err != nil {
@@ -170,13 +173,11 @@ func (t *test) readRoom(ctx context.Context) (conference.Room, error) {
 		return r, err
 	}
 	r.Ours = true
-	var supervisors []int
+	var members []int
 	for _, m := range r.Members {
-		if m.Party == conference.Supervisor {
-			supervisors = append(supervisors, m.ID)
-		}
+		members = append(members, m.ID)
 	}
-	line := conference.RelationsLine(t.room, supervisors)
+	line := conference.RelationsLine(t.room, members)
 	if line == "" {
 		return r, nil
 	}
@@ -193,9 +194,4 @@ func (t *test) who(channel string) (conference.Party, string) {
 		}
 	}
 	return conference.Other, ""
-}
-
-// as is a wish for one supervisor.
-func as(l *leg, role wire.Role) conference.Desired {
-	return conference.Desired{Roles: map[string]wire.Role{l.session: role}}
 }

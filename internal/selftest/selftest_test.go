@@ -51,12 +51,12 @@ func pbx(t *testing.T, change func(*switchsim.Options)) *switchsim.Switch {
 }
 
 func config(s *switchsim.Switch) selftest.Config {
-	return selftest.Config{Node: "pbx", Addr: s.Addr(), Password: "ClueCon", Settings: fsconf.Defaults(), Tone: 400 * time.Millisecond, CommandTimeout: 2 * time.Second}
+	return selftest.Config{Node: "pbx", Addr: s.Addr(), Password: "ClueCon", Settings: fsconf.Defaults(), Tone: 300 * time.Millisecond, CommandTimeout: 5 * time.Second, Patience: 10 * time.Second}
 }
 
 func run(t *testing.T, c selftest.Config) selftest.Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
 	r, err := selftest.Run(ctx, c)
 	if err != nil {
@@ -92,26 +92,93 @@ func TestAHealthySwitchPasses(t *testing.T) {
 	for _, s := range r.Steps {
 		names = append(names, s.Name)
 	}
-	want := []string{"call", "joining", "monitor", "coach", "barge", "coach", "coach, with a newcomer", "monitor", "back in a bridge", "monitor again", "takeover"}
+	want := []string{"call", "joining", "monitor", "coach", "joining by a second supervisor", "monitor by a second supervisor", "barge, with a second supervisor",
+		"coach, with a second supervisor", "coach, with a newcomer", "monitor", "only the second supervisor is left", "back in a bridge", "joining again", "monitor again", "takeover"}
 	if !slices.Equal(names, want) {
 		t.Errorf("steps: %q", names)
 	}
 	// As the table in docs/architecture.md has it.
 	for step, want := range map[string][]string{
-		"call":                   {"agent: customer", "customer: agent"},
-		"joining":                {"agent: customer", "customer: agent", "supervisor: "},
-		"barge":                  {"agent: customer supervisor", "customer: agent supervisor", "supervisor: agent customer"},
-		"coach, with a newcomer": {"agent: customer supervisor newcomer", "customer: agent newcomer", "supervisor: agent customer newcomer", "newcomer: agent customer"},
-		"back in a bridge":       {"agent: customer", "customer: agent"},
-		"monitor again":          {"agent: customer", "customer: agent", "supervisor: agent customer"},
-		"takeover":               {"customer: supervisor", "supervisor: customer"},
+		"call":                            {"agent: customer", "customer: agent"},
+		"joining":                         {"agent: customer", "customer: agent", "supervisor: "},
+		"barge, with a second supervisor": {"agent: customer supervisor", "customer: agent supervisor", "supervisor: agent customer", "second supervisor: agent customer supervisor"},
+		"coach, with a newcomer": {"agent: customer supervisor newcomer", "customer: agent newcomer", "supervisor: agent customer newcomer",
+			"second supervisor: agent customer newcomer", "newcomer: agent customer"},
+		"only the second supervisor is left": {"agent: customer", "customer: agent", "second supervisor: agent customer"},
+		"back in a bridge":                   {"agent: customer", "customer: agent"},
+		"monitor again":                      {"agent: customer", "customer: agent", "supervisor: agent customer"},
+		"takeover":                           {"customer: supervisor", "supervisor: customer"},
 	} {
 		if got := heard(r, step); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", step, got, want)
 		}
 	}
 	if len(r.Moves) != 4 {
-		t.Errorf("moves: %+v", r.Moves)
+		t.Fatalf("moves: %+v", r.Moves)
+	}
+	if len(r.Moves[0].Gaps) != 0 {
+		t.Errorf("a gap before there was a call: %+v", r.Moves[0])
+	}
+	for _, m := range r.Moves[1:] {
+		// The simulated moves take between 20 and 200 ms; a machine that is late loses some.
+		if len(m.Gaps) != 2 || m.Gaps[0].Party != "agent" || m.Gaps[1].Party != "customer" || m.Gaps[0].MS > 1000 || m.Gaps[1].MS > 1000 || m.Gaps[0].MS+m.Gaps[1].MS == 0 {
+			t.Errorf("gaps: %+v", m)
+		}
+	}
+	if !r.Media.Measured || r.Media.Frames < 1000 || len(r.Leaks) != 0 {
+		t.Errorf("%+v %+v", r.Media, r.Leaks)
+	}
+}
+
+// noAudio is what a firewall does: the switch was told, and nothing comes.
+var noAudio = switchsim.Fault{Match: regexp.MustCompile(`(?i)^sendmsg [^\n]*\n(.*\n)*call-command: unicast`), Reply: "+OK"}
+
+// Without audio the tones are played by the switch.
+func TestAToneThatIsNotPlayed(t *testing.T) {
+	t.Parallel()
+	s := pbx(t, nil)
+	s.Inject(noAudio)
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api uuid_broadcast`), Reply: "+OK Message sent\n"})
+	c := config(s)
+	c.CommandTimeout, c.Patience = time.Second, 2*time.Second
+	if r := run(t, c); r.OK || len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Detail, "was not played") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Where no audio comes the test is made all the same, and says so.
+func TestWithoutAudio(t *testing.T) {
+	t.Parallel()
+	s := pbx(t, nil)
+	s.Inject(noAudio)
+	c := config(s)
+	c.Patience, c.Tone = 3*time.Second, 400*time.Millisecond
+	r := run(t, c)
+	if !r.OK || len(r.Steps) != 15 {
+		t.Errorf("%+v", r)
+	}
+	if r.Media.Measured || !strings.Contains(r.Media.Detail, "UDP") || !strings.Contains(r.Media.Do, "--media-listen") || r.Media.Address == "" {
+		t.Errorf("%+v", r.Media)
+	}
+	for _, m := range r.Moves {
+		if m.Gaps == nil || len(m.Gaps) != 0 {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+// A leak that is too short for the switch to detect is found in the audio.
+func TestAMomentaryLeakIsFound(t *testing.T) {
+	t.Parallel()
+	s := pbx(t, nil)
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api conference lmtest-\S+ unmute`), Times: 1, Before: func() { clearRelations(t, s) }})
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api conference lmtest-\S+ json_list`), Delay: 60 * time.Millisecond}) // so long it takes to put it right
+	r := run(t, config(s))
+	i := slices.IndexFunc(r.Leaks, func(l selftest.Leak) bool {
+		return l.During == "the change to coach" && l.Listener == "customer" && l.Speaker == "supervisor" && l.MS > 0
+	})
+	if r.OK || i < 0 {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -121,7 +188,6 @@ func TestAFaultyAnswerIsFound(t *testing.T) {
 		"a relation that is not made":    {Match: regexp.MustCompile(`^api conference lmtest-\S+ relate \S+ \S+ nospeak`), Reply: "+OK\n"},
 		"a relation that is not told of": {Match: regexp.MustCompile(`^api conference lmtest-\S+ relate`), Swallow: true},
 		"a move that is not made":        {Match: regexp.MustCompile(`^api uuid_transfer .* -both`), Reply: "+OK\n"},
-		"a tone that is not played":      {Match: regexp.MustCompile(`^api uuid_broadcast`), Reply: "+OK Message sent\n"},
 		"a leg that is lost":             {Match: regexp.MustCompile(`^api uuid_bridge`), Reply: "-ERR Invalid uuid\n"},
 		"a command that is forbidden":    {Match: regexp.MustCompile(`^api tone_detect`), Reply: "-ERR permission denied\n"},
 	} {
@@ -142,8 +208,8 @@ func TestAFaultyAnswerIsFound(t *testing.T) {
 func TestARelationRemovedByHandIsHeard(t *testing.T) {
 	t.Parallel()
 	s := pbx(t, nil)
-	// Just before the supervisor's tone, so that nothing is refused: it is only heard.
-	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api uuid_broadcast \S+ tone_stream://%\(400,0,1330\)`), Before: func() { clearRelations(t, s) }})
+	// When an ear is opened for the supervisor's tone, so that nothing is refused: it is only heard.
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api tone_detect \S+ \S+ 1327 w`), Before: func() { clearRelations(t, s) }})
 	r := run(t, config(s))
 	if r.OK {
 		t.Error("it passed")
@@ -202,7 +268,7 @@ func TestALostConnectionLeavesNothing(t *testing.T) {
 	s := pbx(t, nil)
 	c := config(s)
 	c.Progress = func(step selftest.Step) {
-		if step.Name == "barge" {
+		if step.Name == "monitor by a second supervisor" {
 			s.DropConnections()
 		}
 	}
