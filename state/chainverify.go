@@ -210,18 +210,22 @@ func (v *Verifier) chain(l wire.AuditLine, sound bool) {
 			w.met = w.met || sound && w.Hash == p.hash
 		}
 	}
-	if a := v.ahead; a != nil {
+	if a := v.ahead; a != nil && p.seq > v.last {
 		v.ahead = nil
-		if p.seq == v.last+1 {
-			v.follow(p)
+		switch {
+		case p.seq == v.last+1:
+			v.follow(p, sound)
 			v.early(*a)
 			return
+		case sound && p.seq < a.seq:
+			v.early(*a) // the smaller step is the likelier one
+		default:
+			v.jump(*a)
 		}
-		v.jump(*a)
 	}
 	switch {
 	case p.seq == v.last+1:
-		v.follow(p)
+		v.follow(p, sound)
 	case !sound:
 	case p.seq > v.last && v.report.Filtered:
 		v.jump(p)
@@ -237,8 +241,12 @@ func (v *Verifier) chain(l wire.AuditLine, sound bool) {
 }
 
 // follow takes the record whose turn it is.
-func (v *Verifier) follow(p place) {
-	v.settle(p.prev)
+func (v *Verifier) follow(p place, sound bool) {
+	if sound {
+		v.settle(p.prev)
+	} else {
+		v.settle("")
+	}
 	v.newest(p)
 }
 
@@ -262,7 +270,7 @@ func (v *Verifier) early(p place) {
 	switch {
 	case p.seq == v.last+1:
 		v.problem("reordered", p.seq, 0, p.id, fmt.Sprintf("record %d stands before record %d", p.seq, v.last))
-		v.follow(p)
+		v.follow(p, true)
 	case len(v.strays) < maxRivals:
 		v.strays = append(v.strays, p)
 	default:
@@ -342,6 +350,9 @@ func (v *Verifier) missing(g gap) {
 }
 
 func (v *Verifier) problem(kind string, seq, to int64, id, detail string) {
+	if kind == "changed" && seq > 0 && slices.ContainsFunc(v.report.Problems, func(p wire.AuditProblem) bool { return p.Kind == kind && p.Seq == seq }) {
+		return
+	}
 	if len(v.report.Problems) >= maxProblems {
 		v.report.More++
 		return

@@ -14,7 +14,14 @@ func LiveKey(node string) string        { return keysOf(node).live }
 func SpeakersKey(node string) string    { return keysOf(node).speakers }
 func SessionKey(node, id string) string { return keysOf(node).session + enc(id) }
 func AuditKey() string                  { return auditKey }
+func AuditHeadKey() string              { return auditHeadKey }
 func ExtensionsKey() string             { return extensionsKey }
 func NodesKey() string                  { return nodesKey }
+
+// Link makes the link of a record that comes after a head.
+func Link(before Head, record string) (prev string, h Head) {
+	l := before.next(record)
+	return l.prev, l.head()
+}
 
 func init() { quietClient() }
