@@ -71,10 +71,11 @@ type call struct {
 	failed  int       // attempts to return the call to a bridge that failed
 	retryAt time.Time // when to look again although nothing has happened
 
-	holdLooks int       // how often to ask who holds the call
-	holdAt    time.Time // when to ask next
-	followed  time.Time // since when the sessions wait for a customer who was transferred
-	strange   time.Time // since when he is connected with somebody who is no agent
+	holdLooks int                  // how often to ask who holds the call
+	holdAt    time.Time            // when to ask next
+	letGo     map[string]time.Time // legs that were sent where the end of a bridge would have, and when
+	followed  time.Time            // since when the sessions wait for a customer who was transferred
+	strange   time.Time            // since when he is connected with somebody who is no agent
 }
 
 func newCall(n *node, tc tracker.Call) *call {
@@ -373,10 +374,10 @@ func (c *call) reconcile(ctx context.Context) bool {
 			}
 			return false
 		case hangUser:
-			c.hang(ctx, c.user)
+			c.endOther(ctx, c.user)
 			return false
 		case hangPupil:
-			c.hang(ctx, c.pupil)
+			c.endOther(ctx, c.pupil)
 			return false
 		case plan:
 			c.seeHold(ctx)

@@ -41,7 +41,7 @@ func (c *call) follow(ctx context.Context) (again bool) {
 	c.reconcileRoom(ctx)
 	v := c.view()
 	if v.pupil == inRoom {
-		c.hang(ctx, c.pupil) // as the end of the bridge would have
+		c.endOther(ctx, c.pupil) // as the end of the bridge would have
 	}
 	tc, reached, connected := c.next()
 	switch {

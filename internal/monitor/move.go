@@ -259,11 +259,3 @@ func (c *call) giveBack(ctx context.Context) bool {
 	c.lookAgain(200 * time.Millisecond << c.failed)
 	return false
 }
-
-// hang hangs a party up as the bridge would have done.
-func (c *call) hang(ctx context.Context, channel string) {
-	if _, err := c.api(ctx, "uuid_kill "+channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
-		c.log.Warn("the call's other party could not be hung up", "channel", channel, "error", err)
-		c.lookAgain(time.Second)
-	}
-}

@@ -408,6 +408,60 @@ func TestHangups(t *testing.T) {
 	}
 }
 
+// TestAfterTheBridge: a customer whose leg has somewhere to go after the bridge
+// goes there when the agent hangs up in the room, as he would have from the bridge.
+func TestAfterTheBridge(t *testing.T) {
+	for name, tc := range map[string]struct{ set, app, state string }{
+		"transfer":        {"transfer_after_bridge=7778:XML:default;hangup_after_bridge=true", "echo", "EXECUTE"},
+		"transfer inline": {"transfer_after_bridge='set:x=y,echo':inline", "echo", "EXECUTE"},
+		"park":            {"park_after_bridge=true;transfer_after_bridge=7778", "park", "PARK"},
+		"execute":         {"exec_after_bridge_app=echo", "echo", "EXECUTE"},
+		"not understood":  {"transfer_after_bridge=a\\b", "", ""},
+	} {
+		for _, agentCalls := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/agent calls %v", name, agentCalls), func(t *testing.T) {
+				t.Parallel()
+				h := build(t)
+				var c switchsim.Call
+				if agentCalls {
+					var err error
+					if c, err = h.sim.Call(t.Context(), "1001", "5550100"); err != nil {
+						t.Fatal(err)
+					}
+					c.A, c.B = c.B, c.A
+				} else {
+					c = h.call("5550100", "1001")
+				}
+				for _, v := range strings.Split(tc.set, ";") {
+					name, value, _ := strings.Cut(v, "=")
+					if strings.Contains(value, "'") || strings.Contains(value, `\`) {
+						value = "'" + strings.ReplaceAll(strings.ReplaceAll(value, `\`, `\\`), "'", `\'`) + "'"
+					}
+					if reply := h.api("uuid_setvar " + c.A + " " + name + " " + value); !strings.Contains(reply, "+OK\n") {
+						t.Fatal(reply)
+					}
+				}
+				h.until("the agent is on the call", func() bool {
+					a, _ := h.svc.Agents(t.Context())
+					return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "1001@127.0.0.1" && a.Call != "" })
+				})
+				s := h.role(h.listen("1001", "1002"), wire.Coach)
+				h.hangup(c.B)
+				h.ended(s.ID, fault.PupilGone)
+				if tc.state == "" {
+					h.gone(c.A)
+					return
+				}
+				h.until("the customer goes on", func() bool {
+					return slices.ContainsFunc(h.sim.Channels(), func(i switchsim.ChannelInfo) bool {
+						return i.UUID == c.A && i.App == tc.app && strings.HasSuffix(i.State, tc.state)
+					})
+				})
+			})
+		}
+	}
+}
+
 func TestSeveralSupervisors(t *testing.T) {
 	h := build(t)
 	c := h.call("5550100", "1001")
