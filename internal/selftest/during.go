@@ -90,15 +90,21 @@ func (t *test) mark() map[*leg]int {
 	return out
 }
 
-// hear waits until every leg that is there has heard so much more.
+// hear waits until every leg that is there has heard so much more. It is an error
+// when nothing comes for as long as patience lasts.
 func (t *test) hear(ctx context.Context, d time.Duration) error {
 	since := t.mark()
 	for _, l := range t.here() {
-		err := t.until(ctx, fmt.Sprintf("audio of the %s's leg", l.name), func() (bool, error) {
-			return l.line.now() >= since[l]+inSamples(d), nil
-		})
-		if err != nil {
-			return err
+		for all := false; !all; {
+			begun := l.line.now()
+			err := t.until(ctx, "audio", func() (bool, error) {
+				now := l.line.now()
+				all = now >= since[l]+inSamples(d)
+				return all || now > begun, nil
+			})
+			if err != nil {
+				return fmt.Errorf("the audio of the %s's leg stopped coming after %d of %d ms: %w", l.name, inMS(begun-since[l]), d.Milliseconds(), err)
+			}
 		}
 	}
 	return nil

@@ -186,3 +186,5 @@ func (l *line) between(from, to int) []int16 {
 
 // inSamples is a time in samples.
 func inSamples(d time.Duration) int { return int(d * rate / time.Second) }
+
+func inMS(samples int) int { return samples * 1000 / rate }
