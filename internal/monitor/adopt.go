@@ -72,6 +72,7 @@ func (n *node) adopt(ctx context.Context) error {
 	}
 	n.hushStrays(ctx)
 	n.adoptRooms()
+	n.adoptGuards(ctx)
 	return nil
 }
 

@@ -73,6 +73,8 @@ type call struct {
 
 	holdLooks int                  // how often to ask who holds the call
 	holdAt    time.Time            // when to ask next
+	queue     string               // the uuid-standby agent whom his queue is kept from
+	guardAt   time.Time            // when that has to be renewed
 	letGo     map[string]time.Time // legs that were sent where the end of a bridge would have, and when
 	followed  time.Time            // since when the sessions wait for a customer who was transferred
 	strange   time.Time            // since when he is connected with somebody who is no agent
@@ -80,7 +82,7 @@ type call struct {
 
 func newCall(n *node, tc tracker.Call) *call {
 	c := &call{n: n, id: tc.ID, agent: tc.Agent, pupil: tc.Pupil, user: tc.User,
-		room: tc.Room, shop: n.isShop(tc.Room), over: make(chan struct{}), placeAt: time.Now(),
+		room: tc.Room, shop: n.isShop(tc.Room), queue: n.queueOf(tc.Pupil), over: make(chan struct{}), placeAt: time.Now(),
 		log: n.log.With("call", tc.ID, "agent", tc.Agent)}
 	c.box.wake = make(chan struct{}, 1)
 	return c
@@ -341,6 +343,7 @@ func (c *call) reconcile(ctx context.Context) bool {
 		}
 		c.dialTimeouts()
 		v := c.view()
+		guarded := c.keepGuard(ctx, v)
 		st := decide(v)
 		if st.action != await && st.action != plan {
 			c.log.Debug("step", "action", st.action, "session", st.session, "reason", st.reason, "pupil", v.pupil, "user", v.user)
@@ -389,7 +392,7 @@ func (c *call) reconcile(ctx context.Context) bool {
 			}
 			return false
 		case release:
-			return c.mayRelease()
+			return !guarded && c.mayRelease()
 		default:
 			if !v.settled {
 				c.lookAgain(c.n.m.cfg.SettleAfter)

@@ -41,6 +41,9 @@ func (c *call) move(ctx context.Context) {
 			return
 		}
 	}
+	if err := c.guard(ctx); err != nil {
+		c.log.Warn("the queue may offer the agent another call", "error", err)
+	}
 	held := c.holders(ctx)
 	// A call whose media does not pass the switch would lose the user.
 	if peer, err := c.api(ctx, "uuid_getvar "+c.pupil+" signal_bridge_to"); err == nil && strings.TrimSpace(peer) != "_undef_" {

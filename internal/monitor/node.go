@@ -37,6 +37,7 @@ const (
 	varCoaching   = "livemon_coaching"
 	varCall       = "livemon_call"    // every leg of a call that is, or was, monitored
 	varParty      = "livemon_party"   // pupil or user
+	varQueue      = "livemon_queue"   // a uuid-standby agent's leg: the agent, while his queue is kept from him
 	varWhisper    = "livemon_whisper" // both ends of a leg that carries a supervisor's voice to the pupil: his session
 )
 

@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -682,4 +683,123 @@ func TestQueueCall(t *testing.T) {
 	h.hears(c.B, c.A, s.Channel)
 	h.leave(s)
 	h.bridged(c)
+}
+
+// TestStandbyAgent: a uuid-standby agent, whom mod_callcenter lets go as soon as
+// his call is in no bridge, gets no second call, whatever becomes of the monitoring,
+// and wraps up when his call has ended.
+func TestStandbyAgent(t *testing.T) {
+	type scene struct {
+		*house
+		c     switchsim.Call
+		agent string // his waiting leg
+		s     wire.Session
+		next  chan error // the next caller is connected
+	}
+	set := func(t *testing.T) *scene {
+		h := build(t, func(so *switchsim.Options, _ *monitor.Config) {
+			so.Agents = []switchsim.CCAgent{{Name: "ag1", Contact: "user/1001@127.0.0.1", Type: "uuid-standby", WrapUp: time.Second}}
+		})
+		leg, err := h.sim.Standby(t.Context(), "ag1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := h.sim.CallQueue(t.Context(), "5550100", "support@default", "ag1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.mu.Lock()
+		h.user[c.A] = true
+		h.mu.Unlock()
+		h.until("the agent is on the call", func() bool {
+			a, _ := h.svc.Agents(t.Context())
+			return slices.ContainsFunc(a, func(a wire.Agent) bool { return a.Agent == "ag1" && a.Call != "" })
+		})
+		sc := &scene{house: h, c: c, agent: leg, s: h.listen("ag1", "1002"), next: make(chan error, 1)}
+		ctx, cancel := context.WithCancel(context.Background())
+		over := make(chan struct{})
+		go func() { // the next caller waits
+			defer close(over)
+			_, err := h.sim.CallQueue(ctx, "5550200", "support@default", "ag1")
+			sc.next <- err
+		}()
+		t.Cleanup(func() { cancel(); <-over })
+		return sc
+	}
+	state := func(sc *scene, want string) {
+		sc.t.Helper()
+		sc.until("the queue's state is "+want, func() bool {
+			return strings.Contains(sc.api("callcenter_config agent list ag1"), "|"+want+"|")
+		})
+	}
+	kept := func(sc *scene) {
+		sc.t.Helper()
+		state(sc, "In a queue call")
+		sc.frames(100) // two seconds: the next caller would have been put through after one
+		state(sc, "In a queue call")
+		sc.hears(sc.agent, sc.c.A)
+	}
+	next := func(sc *scene) {
+		sc.t.Helper()
+		select {
+		case err := <-sc.next:
+			if err != nil {
+				sc.t.Fatal(err)
+			}
+		case <-time.After(patience):
+			sc.t.Fatalf("the next caller is not put through: %s", sc.api("callcenter_config agent list ag1"))
+		}
+	}
+	t.Run("in the room and back", func(t *testing.T) {
+		t.Parallel()
+		sc := set(t)
+		kept(sc)
+		sc.leave(sc.s)
+		sc.bridged(sc.c)
+		kept(sc)
+		sc.hangup(sc.c.A)
+		next(sc)
+	})
+	t.Run("the customer hangs up in the room", func(t *testing.T) {
+		t.Parallel()
+		sc := set(t)
+		kept(sc)
+		sc.hangup(sc.c.A)
+		sc.ended(sc.s.ID, fault.UserGone)
+		next(sc)
+	})
+	t.Run("the controller dies in the room", func(t *testing.T) {
+		t.Parallel()
+		sc := set(t)
+		kept(sc)
+		sc.stop()
+		sc.start()
+		kept(sc)
+		sc.hangup(sc.c.A)
+		next(sc)
+	})
+	t.Run("the controller dies after the return, and the call ends meanwhile", func(t *testing.T) {
+		t.Parallel()
+		sc := set(t)
+		kept(sc)
+		sc.leave(sc.s)
+		sc.bridged(sc.c)
+		sc.stop()
+		sc.hangup(sc.c.A)
+		sc.gone(sc.c.A)
+		sc.start()
+		next(sc)
+	})
+	t.Run("the controller dies after the return", func(t *testing.T) {
+		t.Parallel()
+		sc := set(t)
+		kept(sc)
+		sc.leave(sc.s)
+		sc.bridged(sc.c)
+		sc.stop()
+		sc.start()
+		kept(sc)
+		sc.hangup(sc.c.A)
+		next(sc)
+	})
 }

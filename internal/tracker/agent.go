@@ -79,6 +79,17 @@ func (u *user) candidates(t *Tracker) []*agent {
 	return in
 }
 
+// Standby tells whether an agent is one of mod_callcenter's whose leg waits
+// between calls (type uuid-standby), and how long he wraps up, as far as the last
+// full read of the switch and its events have said.
+func (t *Tracker) Standby(name string) (wrapUp time.Duration, standby bool) {
+	a := t.agents[name]
+	if a == nil || !a.standby {
+		return 0, false
+	}
+	return a.wrapTime, true
+}
+
 func (a *agent) wrap(at time.Time) {
 	if a.wrapTime > 0 {
 		a.wrapFrom, a.wrapUntil = at, at.Add(a.wrapTime)

@@ -1,0 +1,145 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// mod_callcenter lets a uuid-standby agent go as soon as his leg is in no bridge,
+// that is, when his call moves into a room: it would offer him the next caller and
+// take him out of the room for that one. So livemon keeps him from it for as long
+// as the call lasts, also when it is back in a bridge, and gives him back then.
+const (
+	// guardTime is how far ahead of the present the agent is said to be not ready
+	// yet. It heals by itself if nobody is there to renew it.
+	guardTime = time.Minute
+	// guardEvery is how often that is renewed.
+	guardEvery = 20 * time.Second
+	// releaseTime is how long mod_callcenter takes to notice that a leg has left its
+	// bridge. It looks ten times a second.
+	releaseTime = 300 * time.Millisecond
+)
+
+// agentName tells whether a name can be said to mod_callcenter without meaning
+// anything else.
+func agentName(name string) bool {
+	return name != "" && !strings.ContainsAny(name, "'\"\\\r\n")
+}
+
+// guard says, before the move, that the agent is not ready for another call, if
+// he is a uuid-standby agent on a call of his queue.
+func (c *call) guard(ctx context.Context) error {
+	c.n.mu.Lock()
+	pupil, _ := c.n.tracker.Leg(c.pupil)
+	_, standby := c.n.tracker.Standby(pupil.CCAgent)
+	c.n.mu.Unlock()
+	if !standby || pupil.CCSide != "agent" {
+		return nil
+	}
+	if !agentName(pupil.CCAgent) {
+		c.log.Warn("the queue cannot be kept from this agent: his name holds a quote")
+		return nil
+	}
+	if _, err := c.api(ctx, "uuid_setvar "+c.pupil+" "+varQueue+" '"+pupil.CCAgent+"'"); err != nil {
+		return err
+	}
+	if _, err := c.api(ctx, notReady(pupil.CCAgent, time.Now().Add(guardTime))); err != nil {
+		return err
+	}
+	c.queue, c.guardAt = pupil.CCAgent, time.Now().Add(releaseTime)
+	return nil
+}
+
+// notReady keeps an agent from calls until then.
+func notReady(agent string, until time.Time) string {
+	return fmt.Sprintf("callcenter_config agent set ready_time '%s' %d", agent, until.Unix())
+}
+
+// keepGuard renews what keeps the queue from the agent, and gives him back once
+// his call is over. It tells whether he is kept.
+func (c *call) keepGuard(ctx context.Context, v callView) bool {
+	if c.queue == "" {
+		return false
+	}
+	together := v.pupil == bridged && v.user == bridged || v.pupil == inRoom && v.user == inRoom
+	if v.pupil == gone || v.user == gone || !together && v.settled {
+		c.n.freeAgent(ctx, c.queue, c.pupil)
+		c.queue = ""
+		return false
+	}
+	if wait := time.Until(c.guardAt); wait > 0 {
+		c.lookAgain(wait)
+		return true
+	}
+	for _, line := range []string{
+		notReady(c.queue, time.Now().Add(guardTime)),
+		"callcenter_config agent set state '" + c.queue + "' 'In a queue call'",
+	} {
+		if _, err := c.api(ctx, line); err != nil {
+			c.log.Warn("the queue may offer the agent another call", "error", err)
+		}
+	}
+	c.guardAt = time.Now().Add(guardEvery)
+	c.lookAgain(guardEvery)
+	return true
+}
+
+// freeAgent gives a uuid-standby agent back to his queue: he wraps up, and waits
+// for the next call, as if the queue had seen his call end.
+func (n *node) freeAgent(ctx context.Context, agent, leg string) {
+	n.mu.Lock()
+	wrapUp, _ := n.tracker.Standby(agent)
+	n.mu.Unlock()
+	sw := n.sw()
+	state := "Waiting"
+	if status, err := sw.API(ctx, "callcenter_config agent get status '"+agent+"'"); err == nil && strings.TrimSpace(status) == "Available (On Demand)" {
+		state = "Idle" // as the queue itself does: this one asks for each call
+	}
+	for _, line := range []string{
+		notReady(agent, time.Now().Add(wrapUp)),
+		"callcenter_config agent set state '" + agent + "' " + state,
+		"uuid_setvar " + leg + " " + varQueue,
+	} {
+		if _, err := sw.API(ctx, line); err != nil && !isRefusal(err) {
+			n.log.Warn("an agent could not be given back to his queue", "agent", agent, "error", err)
+		}
+	}
+}
+
+// queueOf returns the agent whom a leg says that the queue is kept from. The
+// node's mutex is held.
+func (n *node) queueOf(pupil string) string {
+	if l, ok := n.tracker.Leg(pupil); ok && agentName(l.Vars[varQueue]) {
+		return l.Vars[varQueue]
+	}
+	return ""
+}
+
+// adoptGuards sees to agents whom a controller that is gone kept from their
+// queue, and on whose call nobody listens any more.
+func (n *node) adoptGuards(ctx context.Context) {
+	for _, leg := range n.legs() {
+		agent := leg.Vars[varQueue]
+		if !agentName(agent) {
+			continue
+		}
+		n.mu.Lock()
+		_, watched := n.byChannel[leg.Channel]
+		tc, onCall := n.tracker.CallOf(agent)
+		n.mu.Unlock()
+		switch {
+		case watched:
+		case onCall && tc.Pupil == leg.Channel && tc.User != "":
+			n.mu.Lock()
+			c := newCall(n, tc)
+			n.calls[tc.ID] = c
+			n.watch(c, tc.Pupil, tc.User)
+			n.actors.Go(func() error { c.run(n.actorCtx); return nil })
+			n.mu.Unlock()
+		default:
+			n.freeAgent(ctx, agent, leg.Channel)
+		}
+	}
+}
