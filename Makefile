@@ -8,10 +8,10 @@ TIMEOUT  ?= 10m
 export GO FUZZTIME TIMEOUT
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench fuzz cover clean
+.PHONY: help build demo test test-switch lint bench fuzz cover clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) | awk '{printf "  make %-7s", $$2; $$1 = $$2 = ""; print substr($$0, 2)}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) | awk '{printf "  make %-11s", $$2; $$1 = $$2 = ""; print substr($$0, 2)}'
 
 build: ## build bin/livemon
 	@$(GO) build -o bin/livemon ./cmd/livemon
@@ -22,6 +22,9 @@ demo: build ## the whole workflow on a simulated switch, in one process
 test: ## lint, then the whole test suite with the race detector
 	@bash scripts/lint.sh; lint=$$?; bash scripts/test.sh && \
 		{ [ $$lint = 0 ] || { echo 'lint failed: see above'; exit $$lint; }; }
+
+test-switch: ## what livemon relies on, asked of a real switch: FS=host:port, FS_PASSWORD=, REPORT=file
+	@bash scripts/test-switch.sh
 
 lint: ## formatting, vet, staticcheck, imports, documentation of dependencies
 	@bash scripts/lint.sh

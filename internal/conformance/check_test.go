@@ -191,9 +191,10 @@ func (c *check) phone(name string, b Behaviour) *leg {
 	return l
 }
 
-// dial is what originate and bridge are given to ring a telephone.
+// dial is what originate and bridge are given to ring a telephone. Should this
+// process die, the legs end for want of media.
 func (c *check) dial(l *leg, vars ...string) string {
-	vars = append([]string{"origination_uuid=" + l.uuid, mark + "=" + c.id, "absolute_codec_string=PCMU", "ignore_early_media=true"}, vars...)
+	vars = append([]string{"origination_uuid=" + l.uuid, mark + "=" + c.id, "absolute_codec_string=PCMU", "ignore_early_media=true", "media_timeout=20000"}, vars...)
 	return "{" + strings.Join(vars, ",") + "}" + c.sw.Dial(l.name)
 }
 

@@ -184,7 +184,7 @@ var moveFacts = []fact{
 			c.pause(500 * time.Millisecond)
 			c.move(b, a)
 			c.hears("moved after uuid_media", heard{a: {b}, b: {a}})
-			a, b = c.call("user2", "pupil2", "bypass_media_after_bridge=true")
+			_, b = c.call("user2", "pupil2", "bypass_media_after_bridge=true")
 			c.until("the media past the switch", func() bool { return c.variable(b, "signal_bridge_to") != "" })
 			at := c.events.now()
 			c.ok("uuid_transfer %s -both 'conference:%s@%s' inline", b.uuid, c.newRoom(), fsconf.Profile)

@@ -38,7 +38,7 @@ func dialReal(ctx context.Context, socket esl.Options, profile, phones string) (
 	if phones == "" {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", socket.Addr)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", esl.ErrUnreachable, err)
 		}
 		phones = conn.LocalAddr().(*net.TCPAddr).IP.String()
 		_ = conn.Close() // it said what it was asked for
@@ -132,6 +132,11 @@ func (p *realPhone) Hangup(ctx context.Context) error { return p.leg.Hangup(ctx)
 func (p *realPhone) Talk(on bool) error {
 	p.leg.Talk(on)
 	return nil
+}
+
+func (p *realPhone) Stall(d time.Duration) bool {
+	p.leg.Stall(d)
+	return true
 }
 
 func (p *realPhone) Press(ctx context.Context, keys string, pause time.Duration) error {

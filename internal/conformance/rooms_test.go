@@ -95,13 +95,7 @@ func (c *check) read(room string, pupil *leg, supervisors []*leg) conference.Roo
 	}
 	c.must(err)
 	r.Ours = true
-	var ids []int
-	for _, m := range r.Members {
-		if m.Party == conference.Supervisor {
-			ids = append(ids, m.ID)
-		}
-	}
-	if line := conference.RelationsLine(room, ids); line != "" {
+	if line := conference.RelationsLine(room, r.Related()); line != "" {
 		r, err = conference.ParseRelations(r, c.api("conference %s", line))
 		c.must(err)
 		r.Ours = true

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -15,17 +16,35 @@ import (
 	"livemon/fsconf"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+var update = flag.Bool("update", false, "write the list of facts into docs/conformance.md")
 
-// facts are all of them, in the order of docs/conformance.md.
-var facts = concat(moveFacts, holdFacts, roomFacts, keyFacts, socketFacts)
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// The simulated cases wait for switches, each for its own, and hardly compute.
+	if err := flag.Set("test.parallel", "24"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
-func concat(lists ...[]fact) (all []fact) {
-	for _, l := range lists {
-		all = append(all, l...)
+// chapters are all facts, in the order of docs/conformance.md.
+var chapters = []struct {
+	title string
+	facts []fact
+}{
+	{"Into a room and back", moveFacts},
+	{"Hold and transfers", holdFacts},
+	{"Who hears whom in a room", roomFacts},
+	{"Keys", keyFacts},
+	{"The event socket", socketFacts},
+}
+
+var facts = func() (all []fact) {
+	for _, c := range chapters {
+		all = append(all, c.facts...)
 	}
 	return all
-}
+}()
 
 // TestSimulated asks the simulated switch, one of its own for each fact.
 func TestSimulated(t *testing.T) {
@@ -83,6 +102,13 @@ func TestSwitch(t *testing.T) {
 	}()
 	t.Log(sw.Version())
 	results.begin(sw.Version())
+	if file := os.Getenv("LIVEMON_REPORT"); file != "" {
+		defer func() {
+			if err := os.WriteFile(file, []byte(results.report()), 0o644); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
 	for _, f := range facts {
 		t.Run(f.name, func(t *testing.T) {
 			if lack := lacks(t, sw, f); lack != "" {

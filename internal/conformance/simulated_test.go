@@ -109,6 +109,8 @@ func (p *simulatedPhone) Hold(context.Context) error   { return p.s.Hold(p.chann
 func (p *simulatedPhone) Resume(context.Context) error { return p.s.Unhold(p.channel) }
 func (p *simulatedPhone) Talk(on bool) error           { return p.s.Quiet(p.channel, !on) }
 
+func (p *simulatedPhone) Stall(time.Duration) bool { return false }
+
 func (p *simulatedPhone) Hangup(context.Context) error {
 	if err := p.s.Hangup(p.channel, ""); !errors.Is(err, switchsim.ErrNoChannel) {
 		return err

@@ -197,16 +197,18 @@ var socketFacts = []fact{
 			c.want(strings.HasPrefix(reply, "-ERR"), "an id in use was answered %q", reply)
 			c.want(c.alive(l), "the first channel has ended")
 		}},
-	{name: "tone-detect", needs: []string{"mod_loopback", "mod_tone_stream"},
-		claim: "`tone_detect` on a leg fires DETECTED_TONE with its key within a second of hearing the tone alone.",
+	{name: "tone-detect", room: true, needs: []string{"mod_loopback", "mod_tone_stream"},
+		claim: "`tone_detect` on a leg in a room fires DETECTED_TONE with its key when that leg hears the tone alone.",
 		check: func(c *check) {
 			a, b := c.loopback(), c.loopback()
-			c.bridged(a, b)
+			room := c.newRoom()
+			c.enter(room, a, "")
+			c.enter(room, b, "")
 			at := c.events.now()
 			key := "k" + c.id
-			c.ok("tone_detect %s %s 1000 w", a.uuid, key)
+			c.ok("tone_detect %s %s 1330 w", a.uuid, key)
 			far := c.variable(b, "other_loopback_leg_uuid")
-			c.ok("uuid_broadcast %s tone_stream://%%(1000,0,1000) aleg", far)
+			c.ok("uuid_broadcast %s tone_stream://%%(1000,0,1330) aleg", far)
 			began := time.Now()
 			c.await(at, "event=DETECTED_TONE", "Detected-Tone="+key)
 			c.note("after %d ms", ms(time.Since(began)))

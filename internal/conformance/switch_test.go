@@ -48,6 +48,9 @@ type Telephone interface {
 	Keys() string
 	// Talk lets the telephone speak or be silent. It speaks from the beginning.
 	Talk(on bool) error
+	// Stall holds what the telephone sends back for a while, and then sends all of it
+	// at once, as a network does that was blocked. It tells whether that is possible.
+	Stall(d time.Duration) bool
 	Hangup(ctx context.Context) error
 	// Heard is what the telephone heard between two times, window by window.
 	Heard(from, to time.Time) []Window

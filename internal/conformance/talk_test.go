@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,17 +150,53 @@ var roomFacts = []fact{
 			c.note("the user heard him in %d of %d tries, in at most %d windows", leaked, rounds, most)
 			c.want(leaked > 0, "the user never heard him in %d tries", rounds)
 		}},
-	{name: "mute-then-kick", room: true,
-		claim: "`mute`, 60 ms, `kick`: the user hears nothing of the coach.",
+	{name: "mute-tail", room: true,
+		claim: "After `mute` what is in the member's buffer is still mixed: about three frames, at times a quarter of a second where his network stalled before; half a second is its bound.",
+		real:  "the simulation has no network",
 		check: func(c *check) {
-			leaked, rounds, _ := c.removals("kick", 10, func(room string, sup *leg) {
-				id := c.memberID(room, sup)
-				c.ok("conference %s mute %d quiet", room, id)
-				c.pause(conference.SettleTime)
-				c.ok("conference %s kick %d", room, id)
-			})
-			c.note("%d of %d tries leaked", leaked, rounds)
-			c.want(leaked == 0, "the user heard him in %d of %d tries", leaked, rounds)
+			user, pupil := c.call("user", "pupil")
+			room := c.move(pupil, user)
+			sup := c.parked("sup")
+			c.supervise(room, sup)
+			c.coach(room, sup, user)
+			id := c.memberID(room, sup)
+			for _, stall := range []time.Duration{0, 200 * time.Millisecond} {
+				var tails []time.Duration
+				for range 10 {
+					c.hears("coaching", heard{user: {pupil}, pupil: {user, sup}})
+					if stall > 0 && sup.Stall(stall) {
+						c.pause(stall)
+						c.hears("coaching after a stall", heard{user: {pupil}, pupil: {user, sup}})
+					}
+					c.ok("conference %s mute %d quiet", room, id)
+					muted := time.Now()
+					c.hears("mute", heard{user: {pupil}, pupil: {user}})
+					tail := time.Duration(0)
+					for _, w := range pupil.Heard(muted, time.Now()) {
+						if slices.Contains(w.Who, sup.name) {
+							tail = w.At.Sub(muted)
+						}
+					}
+					tails = append(tails, tail)
+					c.ok("conference %s unmute %d quiet", room, id)
+				}
+				c.note("heard after a mute, with stalls of %d ms: median %d ms, at most %d ms", ms(stall), ms(median(tails)), ms(slices.Max(tails)))
+				c.want(slices.Max(tails) < 560*time.Millisecond, "he was heard for %v", slices.Max(tails))
+			}
+		}},
+	{name: "mute-then-kick", room: true,
+		claim: "`mute`, 600 ms, `kick`: the user hears nothing of the coach. With 60 ms he does at times.",
+		check: func(c *check) {
+			for _, wait := range []time.Duration{60 * time.Millisecond, 600 * time.Millisecond} {
+				leaked, rounds, most := c.removals("kick", 20, func(room string, sup *leg) {
+					id := c.memberID(room, sup)
+					c.ok("conference %s mute %d quiet", room, id)
+					c.pause(wait)
+					c.ok("conference %s kick %d", room, id)
+				})
+				c.note("kicked %d ms after the mute: %d of %d tries leaked, at most %d windows", ms(wait), leaked, rounds, most)
+				c.want(leaked == 0 || wait < 600*time.Millisecond, "the user heard him in %d of %d tries", leaked, rounds)
+			}
 		}},
 	{name: "coach-hangs-up", room: true,
 		claim:   "A coach who hangs up while he speaks can be heard by the user for a moment: his relations go before he does.",
@@ -175,7 +212,7 @@ var roomFacts = []fact{
 		check: func(c *check) {
 			leaked, rounds, _ := c.removals("hangup", 10, func(room string, sup *leg) {
 				c.ok("conference %s mute %d quiet", room, c.memberID(room, sup))
-				c.pause(conference.SettleTime)
+				c.pause(600 * time.Millisecond)
 				c.must(sup.Hangup(c.ctx))
 			})
 			c.note("%d of %d tries leaked", leaked, rounds)
@@ -347,6 +384,10 @@ func (c *check) removals(how string, tries int, remove func(room string, sup *le
 		}
 		c.gone(sup)
 	}
+	c.must(user.Hangup(c.ctx))
+	c.must(pupil.Hangup(c.ctx))
+	c.gone(user)
+	c.gone(pupil)
 	return leaked, rounds, most
 }
 

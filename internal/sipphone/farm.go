@@ -23,7 +23,7 @@ type Options struct {
 	// Tones are the frequencies in Hz that are looked for in what is received, at
 	// least 250 Hz from one another and below 3400 Hz.
 	Tones  []float64
-	Logger *slog.Logger // of the SIP library; default: none
+	Logger *slog.Logger // default: none
 }
 
 // Phone is what a telephone is like. The zero value answers at once and is silent.
@@ -56,6 +56,10 @@ type Farm struct {
 // ErrEnded says that a telephone's call has ended, or the Farm was closed.
 var ErrEnded = errors.New("sipphone: the call has ended")
 
+// hushLibrary keeps sipgo, which has one logger for all that is below its server
+// and client, from writing to the process's own.
+var hushLibrary = sync.OnceFunc(func() { sip.SetDefaultLogger(slog.New(slog.DiscardHandler)) })
+
 // Start opens the telephones' sockets.
 func Start(o Options) (*Farm, error) {
 	if o.IP == "" {
@@ -67,7 +71,7 @@ func Start(o Options) (*Farm, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	sip.SetDefaultLogger(o.Logger)
+	hushLibrary()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(o.IP), Port: o.Port})
 	if err != nil {
 		return nil, fmt.Errorf("sipphone: %w", err)
@@ -247,9 +251,11 @@ func (f *Farm) legOf(req *sip.Request) *Leg {
 	return f.legs[id.Value()]
 }
 
+// forget ends a leg: from then on nobody is given it.
 func (f *Farm) forget(l *Leg) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	close(l.ended)
 	delete(f.legs, l.callID)
 	if f.byName[l.Name] == l {
 		delete(f.byName, l.Name)

@@ -82,7 +82,6 @@ func (l *Leg) end() {
 	if over {
 		return
 	}
-	close(l.ended)
 	l.farm.forget(l)
 	_ = l.stream.conn.Close() // its reader ends
 }
@@ -272,6 +271,14 @@ func (l *Leg) Talk(on bool) {
 	l.stream.mu.Lock()
 	defer l.stream.mu.Unlock()
 	l.stream.quiet = !on || l.stream.osc.frequency == 0
+}
+
+// Stall holds the telephone's packets back for a time, at most a second, and
+// sends them all at once then, as a network does that was blocked for a moment.
+func (l *Leg) Stall(d time.Duration) {
+	l.stream.mu.Lock()
+	defer l.stream.mu.Unlock()
+	l.stream.stalled = int(min(d, time.Second) / (20 * time.Millisecond))
 }
 
 // Press presses keys, each for 100 ms, with a pause between them (at least 40

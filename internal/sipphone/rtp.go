@@ -43,6 +43,8 @@ type stream struct {
 	received strings.Builder // keys
 	lastKey  uint32          // the timestamp of the last one
 	heldKey  bool            // a key was received
+	stalled  int             // for so many frames more, packets are held back
+	late     [][]byte        // those
 }
 
 // key is one key to be pressed, or a pause.
@@ -65,6 +67,13 @@ func (s *stream) tick() {
 	defer s.mu.Unlock()
 	if s.to == nil {
 		return
+	}
+	if s.stalled--; s.stalled <= 0 {
+		s.stalled = 0
+		for _, packet := range s.late {
+			s.write(packet)
+		}
+		s.late = nil
 	}
 	for len(s.pressing) > 0 && s.pressing[0].pause == 0 && s.events == 0 {
 		s.next() // keys cannot be sent
@@ -130,8 +139,17 @@ func (s *stream) send(payloadType int, marker bool, ts uint32, payload []byte) {
 	binary.BigEndian.PutUint32(packet[4:], ts)
 	binary.BigEndian.PutUint32(packet[8:], s.ssrc)
 	s.seq++
+	packet = append(packet, payload...)
+	if s.stalled > 0 {
+		s.late = append(s.late, packet)
+		return
+	}
+	s.write(packet)
+}
+
+func (s *stream) write(packet []byte) {
 	// What is lost on the way is lost, as on any network.
-	_, _ = s.conn.WriteToUDP(append(packet, payload...), s.to)
+	_, _ = s.conn.WriteToUDP(packet, s.to)
 }
 
 // press queues keys, with a pause in frames between them, and returns a channel
