@@ -144,8 +144,8 @@ func (s *Store) putAccount(ctx context.Context, op string, a Account, first bool
 	a.Changed = time.Now().UTC()
 	a.Password, a.PIN = a.PasswordHash != "", a.PINHash != ""
 	a.Account = tidyAccount(a.Account)
-	if err := checkAccount(a.Account); err != nil {
-		return Account{}, fmt.Errorf("%w: %w", wire.ErrBadRequest, err)
+	if err := CheckAccount(a.Account); err != nil {
+		return Account{}, err
 	}
 	text, err := encode("account", a.Account)
 	if err != nil {

@@ -81,6 +81,20 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
+// CheckAccount tells whether an account can be stored: nil, or a
+// wire.ErrBadRequest that says why not.
+func CheckAccount(a wire.Account) error { return asBadRequest(checkAccount(a)) }
+
+// CheckTeam is CheckAccount for a team.
+func CheckTeam(t wire.Team) error { return asBadRequest(checkTeam(t)) }
+
+func asBadRequest(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", wire.ErrBadRequest, err)
+}
+
 func checkAccount(a wire.Account) error {
 	switch {
 	case !accountName.MatchString(a.Name):

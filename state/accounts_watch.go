@@ -26,6 +26,10 @@ type Rights struct {
 	place    string // in the stream of changes
 }
 
+// Announced tells whether anything was announced between the reading of before
+// and that of r, be it of accounts and teams or not.
+func (r Rights) Announced(before Rights) bool { return r.place != before.place }
+
 // KEYS: accounts, teams, revision, changes. ARGV: the revision that is known,
 // how many accounts and teams there may be.
 var rightsReadScript = newRightsScript(`

@@ -38,8 +38,8 @@ return {'OK', 'DONE'}
 // team. Errors: ErrExists, ErrChanged, ErrNotFound, ErrFull, wire.ErrBadRequest.
 func (s *Store) PutTeam(ctx context.Context, t wire.Team, version string) error {
 	t.Agents = notNil(t.Agents)
-	if err := checkTeam(t); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrBadRequest, err)
+	if err := CheckTeam(t); err != nil {
+		return err
 	}
 	text, err := encode("team", t)
 	if err != nil {

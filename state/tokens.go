@@ -60,8 +60,8 @@ return {'OK', 'DONE'}
 // ErrExists, ErrFull, wire.ErrBadRequest.
 func (s *Store) AddToken(ctx context.Context, a Account, t wire.Token, hash string) error {
 	t.Account, t.LastUsed = a.Name, nil
-	if err := checkToken(t, hash); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrBadRequest, err)
+	if err := asBadRequest(checkToken(t, hash)); err != nil {
+		return err
 	}
 	text, err := encode("token", t)
 	if err != nil {

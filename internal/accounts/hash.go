@@ -12,6 +12,8 @@ import (
 	"strconv"
 
 	"golang.org/x/crypto/argon2"
+
+	"livemon/internal/wire"
 )
 
 // HashParams are those of argon2id.
@@ -34,9 +36,6 @@ const (
 	saltLen        = 16
 	keyLen         = 32
 )
-
-// ErrBusy says that more passwords wait to be checked than may wait.
-var ErrBusy = errors.New("too many passwords are being checked at the moment; try again in a few seconds")
 
 var errHash = errors.New("this is no argon2id hash that is taken")
 
@@ -111,47 +110,50 @@ func parseHash(s string) (p HashParams, salt, key []byte, err error) {
 	return p, salt, key, nil
 }
 
-// enter waits for a slot and returns what gives it back.
-func (h *hasher) enter(ctx context.Context) (func(), error) {
+// reserve takes a place among those that run or wait, or fails with wire.ErrBusy.
+// The place is given back with the function that is returned.
+func (h *hasher) reserve() (func(), error) {
 	select {
 	case h.queue <- struct{}{}:
+		return func() { <-h.queue }, nil
 	default:
-		return nil, ErrBusy
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots; <-h.queue }, nil
-	case <-ctx.Done():
-		<-h.queue
-		return nil, ctx.Err()
+		return nil, wire.ErrBusy
 	}
 }
 
-// hash hashes a secret under a salt of its own.
+// run waits until there is a slot and hashes. The caller has a place.
+func (h *hasher) run(ctx context.Context, secret string, p HashParams, salt []byte, n int) ([]byte, error) {
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-h.slots }()
+	return argon2.IDKey([]byte(secret), salt, p.Time, p.Memory, p.Threads, uint32(n)), nil
+}
+
+// hash hashes a secret under a salt of its own. The caller has a place.
 func (h *hasher) hash(ctx context.Context, secret string) (string, error) {
-	leave, err := h.enter(ctx)
+	salt := random(saltLen)
+	key, err := h.run(ctx, secret, h.params, salt, keyLen)
 	if err != nil {
 		return "", err
 	}
-	defer leave()
-	salt := random(saltLen)
-	return h.params.encode(salt, argon2.IDKey([]byte(secret), salt, h.params.Time, h.params.Memory, h.params.Threads, keyLen)), nil
+	return h.params.encode(salt, key), nil
 }
 
 // verify tells whether a secret is the one hashed, and whether the hash should
 // be made anew because the parameters have changed. A hash that is empty or not
-// understood costs as much as a wrong secret.
+// understood costs as much as a wrong secret. The caller has a place.
 func (h *hasher) verify(ctx context.Context, hashed, secret string) (ok, renew bool, err error) {
 	p, salt, key, perr := parseHash(hashed)
 	if perr != nil {
 		p, salt, key, _ = parseHash(h.dummy)
 	}
-	leave, err := h.enter(ctx)
+	got, err := h.run(ctx, secret, p, salt, len(key))
 	if err != nil {
 		return false, false, err
 	}
-	defer leave()
-	got := argon2.IDKey([]byte(secret), salt, p.Time, p.Memory, p.Threads, uint32(len(key)))
 	ok = subtle.ConstantTimeCompare(got, key) == 1 && perr == nil
 	return ok, ok && (p != h.params || len(salt) != saltLen || len(key) != keyLen), nil
 }

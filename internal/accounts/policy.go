@@ -1,0 +1,58 @@
+package accounts
+
+import (
+	"context"
+
+	"livemon/internal/access"
+	"livemon/internal/wire"
+)
+
+// Allowed tells whether an actor may do something to an agent's call, with this
+// user and these marks (see MarkNames). The answers:
+//
+//   - nil: yes, as confirmed with the store within the last seconds.
+//   - an *access.Refusal (fault.NotAllowed, fault.RoleNotAllowed): no. What that
+//     had allowed before must end. With fault.RoleNotAllowed listening is allowed
+//     still, only not in this role. It is a wire.ErrNotFound where the agent must
+//     not be told apart from one who does not exist.
+//   - fault.StoreUnavailable, or ctx's error: it cannot be known now. Nothing new
+//     may begin; what is going on may go on, as it was allowed by what was known
+//     last. (If what was known last refuses it, that is the answer, even now.)
+func (s *Service) Allowed(ctx context.Context, actor wire.Actor, action wire.Action, agent wire.Agent, user string, marks map[string]string) error {
+	rules, err := s.current(ctx)
+	if rules == nil {
+		return err
+	}
+	if refusal := rules.May(actor, action, agent, access.Call{User: user, Marks: marks}); refusal != nil {
+		return refusal
+	}
+	return err
+}
+
+// View implements wire.Accounts. Lists are shown from what was known last while
+// the store is away; only if nothing was known yet there is an error.
+func (s *Service) View(ctx context.Context) (func(wire.Agent) (wire.Agent, bool), error) {
+	actor, _ := wire.ActorOf(ctx)
+	rules, err := s.current(ctx)
+	if rules == nil {
+		return nil, err
+	}
+	return func(a wire.Agent) (wire.Agent, bool) { return rules.View(actor, a) }, nil
+}
+
+// Notice returns how an agent, and whoever he talks to, are told that somebody
+// listens. While the store is away it is what was known last; with an error
+// nothing was known yet, and nobody may listen.
+func (s *Service) Notice(ctx context.Context, agent wire.Agent) (wire.Notice, error) {
+	rules, err := s.current(ctx)
+	if rules == nil {
+		return wire.Notice{}, err
+	}
+	return rules.Notice(agent), nil
+}
+
+// MarkNames returns the channel variables whose values Allowed wants as marks,
+// where the call has them.
+func (s *Service) MarkNames() []string {
+	return access.Compile(nil, nil, s.opts.Access).MarkNames()
+}
