@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -167,6 +168,28 @@ func TestMediaIsBounded(t *testing.T) {
 	}
 	if got := l.between(0, l.now()); len(got) != len(l.heard) {
 		t.Errorf("%d", len(got))
+	}
+}
+
+// Whoever looks for the reason why nothing came is told what came instead.
+func TestMediaSaysWhatCameInstead(t *testing.T) {
+	m, err := openMedia(netip.AddrPort{}, netip.MustParseAddr("127.0.0.1"), []netip.Addr{netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	for _, c := range []struct {
+		from string
+		size int
+		want string
+	}{{"", 0, "no audio came"}, {"192.0.2.1:5000", frameSize, "came by UDP from 192.0.2.1,"}, {"127.0.0.1:5000", 640, "packets of 640 bytes"}} {
+		m.expect(620)
+		if c.from != "" {
+			m.take(netip.MustParseAddrPort(c.from), make([]byte, c.size))
+		}
+		if err := m.giveUp(); !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type media struct {
 	waiting   *line                    // whose source is not known yet
 	strangers map[netip.AddrPort]bool  // who sent before he was waited for
 	odd       int                      // size of the last packet that was no frame
+	ignored   netip.Addr               // of the last one who is no peer
 }
 
 // line is one leg's audio.
@@ -93,11 +94,12 @@ func (m *media) run() {
 
 // take takes one packet, and answers it.
 func (m *media) take(from netip.AddrPort, packet []byte) {
-	if !slices.Contains(m.peers, from.Addr()) {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !slices.Contains(m.peers, from.Addr()) {
+		m.ignored = from.Addr()
+		return
+	}
 	l := m.lines[from]
 	first := l == nil
 	if first {
@@ -154,6 +156,9 @@ func (m *media) giveUp() error {
 	m.waiting = nil
 	if m.odd > 0 {
 		return fmt.Errorf("the switch sends packets of %d bytes, not of %d as for 8 kHz and 20 ms", m.odd, frameSize)
+	}
+	if m.ignored.IsValid() {
+		return fmt.Errorf("packets came by UDP from %s, and none from %v, which is where the switch is known to be", m.ignored, m.peers)
 	}
 	return fmt.Errorf("no audio came from the switch by UDP to %s", m.told)
 }
