@@ -192,22 +192,21 @@ func (s *Store) chained(ctx context.Context, op, record string, write func(conte
 		return failure(ctx, op, auditKey, c.Err())
 	}
 	for {
+		if s.chainHead.Seq >= maxSeq {
+			s.chainHead = Head{}
+			return fault.New(fault.StoreUnavailable, op, "the audit stream's chain is full")
+		}
 		h, err := write(c, s.chainHead.next(record))
-		switch {
-		case errors.Is(err, errMoved):
-			if h.Seq < s.chainHead.Seq {
-				s.opts.Logger.Error("the newest audit records are gone: the stream's head has gone back",
-					slog.String("was", s.chainHead.String()), slog.String("is", h.String()))
-			}
-			s.chainHead = h
-		case err == nil:
-			s.chainHead = h
-			return nil
-		default:
+		if err != nil && !errors.Is(err, errMoved) {
 			return err
 		}
-		if s.chainHead.Seq >= maxSeq {
-			return fault.New(fault.StoreUnavailable, op, "the audit stream's chain is full")
+		if h.Seq < s.chainHead.Seq {
+			s.opts.Logger.Error("the newest audit records are gone: the stream's head has gone back",
+				slog.String("was", s.chainHead.String()), slog.String("is", h.String()))
+		}
+		s.chainHead = h
+		if err == nil {
+			return nil
 		}
 	}
 }

@@ -406,7 +406,7 @@ func TestFilteredExports(t *testing.T) {
 	}{
 		"changed":            {func(l []string) []string { l[2] = strings.Replace(l[2], "s1", "s2", 1); return l }, "changed 2"},
 		"swapped":            {func(l []string) []string { l[2], l[6] = l[6], l[2]; return l }, "reordered 3, reordered 6, reordered 7, reordered 2"},
-		"doubled":            {func(l []string) []string { return slices.Insert(l, 2, l[2]) }, "incomplete, inserted 2"},
+		"doubled":            {func(l []string) []string { return slices.Insert(l, 2, l[2]) }, "inserted 2, incomplete"},
 		"removed":            {func(l []string) []string { return slices.Delete(l, 2, 3) }, "incomplete"},
 		"without the head":   {func(l []string) []string { return slices.Delete(l, 7, 8) }, "incomplete, head 9"},
 		"a record's link":    {func(l []string) []string { l[3] = lines[3]; l[2] = forged(1, 2); return l }, "changed 1, changed 2"},
