@@ -262,7 +262,7 @@ var roomFacts = []fact{
 			}
 			c.want(len(relation()) == 0, "there are relations: %v", relation())
 			at := c.events.now()
-			set := conference.Command{Op: conference.Relate, Member: s, Others: []int{u, p}}
+			set := conference.Command{Op: conference.Relate, Member: s, Others: []int{u, p}, NoSpeak: true}
 			reply := c.api("conference %s", set.Line(room))
 			c.want(set.Done(reply), "relate to two members answered %q", reply)
 			got := relation()

@@ -42,7 +42,8 @@ type Farm struct {
 	conn   *net.UDPConn
 	ctx    context.Context
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	wg     sync.WaitGroup // of what runs as long as the Farm
+	calls  sync.WaitGroup // of the handlers of requests
 
 	mu      sync.Mutex
 	closed  bool
@@ -130,6 +131,8 @@ func (f *Farm) Close() error {
 	for _, l := range legs {
 		l.end()
 	}
+	// Whatever is sent after the library was closed would open another socket.
+	f.calls.Wait()
 	var err error
 	if f.ua != nil {
 		err = f.ua.Close()
@@ -223,11 +226,11 @@ func (f *Farm) handle(h sipgo.RequestHandler) sipgo.RequestHandler {
 		f.mu.Lock()
 		closed := f.closed
 		if !closed {
-			f.wg.Add(1)
+			f.calls.Add(1)
 		}
 		f.mu.Unlock()
 		if !closed {
-			defer f.wg.Done()
+			defer f.calls.Done()
 			h(req, tx)
 		}
 	}

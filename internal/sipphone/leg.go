@@ -167,6 +167,8 @@ func (l *Leg) build(method sip.RequestMethod, cseq uint32) *sip.Request {
 	}
 	req.SetTransport("UDP")
 	req.SetDestination(l.source)
+	// Without it the library may open another socket.
+	req.Laddr = sip.Addr{IP: net.ParseIP(l.farm.opt.IP), Port: l.farm.port()}
 	return req
 }
 
