@@ -73,7 +73,7 @@ func TestSee(t *testing.T) {
 
 func TestMay(t *testing.T) {
 	never := access.Never{
-		Agents: []string{"1009", "lawyer*"}, Numbers: []string{"*301 234-5", "110"},
+		Agents: []string{"1009", "lawyer*", "100[78]"}, Numbers: []string{"*301 234-5", "110"},
 		Marks: []string{"secret", "kind=doctor*"},
 	}
 	r := house(access.Config{Never: never})
@@ -108,6 +108,7 @@ func TestMay(t *testing.T) {
 		{"no action", as("sue"), "", anna, access.Call{}, access.RuleAction},
 		{"never this agent", as("sue"), wire.ActionListen, agent("x", "1009@pbx"), access.Call{}, access.RuleNeverAgent},
 		{"never this agent, by a pattern in another case", as("chief"), wire.ActionListen, agent("LAWYER 1", ""), access.Call{}, access.RuleNeverAgent},
+		{"never this agent, by a class", as("sue"), wire.ActionListen, agent("x", "1008@pbx"), access.Call{}, access.RuleNeverAgent},
 		{"never an agent whom he does not see", as("tom"), wire.ActionListen, agent("lawyer", ""), access.Call{}, access.RuleUnseen},
 		{"never this number", as("sue"), wire.ActionListen, anna, access.Call{User: "+49 (30) 12345"}, access.RuleNeverNumber},
 		{"never this number, as an address", as("sue"), wire.ActionListen, anna, access.Call{User: "+493012345@carrier"}, access.RuleNeverNumber},

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"path"
 	"strings"
 
 	"livemon/internal/wire"
@@ -12,7 +13,7 @@ const DefaultMark = "livemon_never"
 
 // Never names what nobody may listen to.
 type Never struct {
-	// Agents are patterns of agents.
+	// Agents are patterns of agents; these may hold classes as in [a-z], too.
 	Agents []string
 	// Numbers are patterns of users' numbers. Blanks, dashes, dots, slashes and
 	// brackets do not count, on either side; 0049… and +49… are two numbers, so
@@ -70,7 +71,8 @@ func (m mark) of(values map[string]string) bool {
 
 // check refuses what nobody may listen to.
 func (n never) check(a wire.Agent, c Call) error {
-	if _, found := n.agents.find(namesOf(a)); found {
+	names := namesOf(a)
+	if _, found := n.agents.find(names); found || n.class(names) {
 		return refuse(RuleNeverAgent)
 	}
 	if n.number(c.User) {
@@ -82,6 +84,19 @@ func (n never) check(a wire.Agent, c Call) error {
 		}
 	}
 	return nil
+}
+
+// class tells whether one of the patterns, read as one that may hold [a-z],
+// describes one of the names.
+func (n never) class(names []string) bool {
+	for _, p := range n.agents {
+		for _, s := range names {
+			if ok, err := path.Match(p, s); ok && err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (n never) number(user string) bool {

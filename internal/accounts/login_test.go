@@ -245,7 +245,7 @@ func TestTokens(t *testing.T) {
 
 		tok := value(h.AddToken(sam, "sam", "wallboard", nil))(t)
 		actor := value(other.Authenticate(ctx, tok.Secret, "api", "192.0.2.7"))(t)
-		if actor != (wire.Actor{Account: "sam", Via: "api", From: "192.0.2.7", Token: tok.ID}) {
+		if actor != (wire.Actor{Account: "sam", Via: "api", From: "192.0.2.7", Token: tok.Token.ID}) {
 			t.Errorf("actor %+v", actor)
 		}
 		// It cannot make others, or do what takes an administrator.
@@ -255,11 +255,11 @@ func TestTokens(t *testing.T) {
 		wants(t, err, wire.ErrForbidden)
 		_, err = other.Tokens(sam, "sue")
 		wants(t, err, wire.ErrForbidden)
-		wants(t, other.RemoveToken(sam, "sue", tok.ID), wire.ErrForbidden)
+		wants(t, other.RemoveToken(sam, "sue", tok.Token.ID), wire.ErrForbidden)
 		if list := value(other.Tokens(as(actor), "sam"))(t); len(list) != 1 || list[0].Name != "wallboard" || list[0].LastUsed == nil {
 			t.Errorf("tokens %+v", list)
 		}
-		for _, s := range []string{strings.ToLower(tok.Secret), tok.Secret + "=", strings.Replace(tok.Secret, tok.ID, "aaaaaaaaaa", 1), tokenPrefix + tok.ID + "_" + newSecret("")} {
+		for _, s := range []string{strings.ToLower(tok.Secret), tok.Secret + "=", strings.Replace(tok.Secret, tok.Token.ID, "aaaaaaaaaa", 1), tokenPrefix + tok.Token.ID + "_" + newSecret("")} {
 			if _, err := h.Authenticate(ctx, s, "api", ""); !errors.Is(err, wire.ErrDenied) {
 				t.Errorf("%.20s…: %v", s, err)
 			}
@@ -267,11 +267,11 @@ func TestTokens(t *testing.T) {
 		// Taken away here, refused there.
 		value(other.Authenticate(ctx, tok.Secret, "api", ""))(t)
 		there := other.Changed()
-		must(t, h.RemoveToken(sam, "sam", tok.ID))
+		must(t, h.RemoveToken(sam, "sam", tok.Token.ID))
 		changes(t, there)
 		_, err = other.Authenticate(ctx, tok.Secret, "api", "")
 		wants(t, err, wire.ErrDenied)
-		wants(t, h.RemoveToken(sam, "sam", tok.ID), wire.ErrNotFound)
+		wants(t, h.RemoveToken(sam, "sam", tok.Token.ID), wire.ErrNotFound)
 
 		_, err = h.AddToken(operator, "sue", "", ptr(time.Now().Add(-time.Second)))
 		wants(t, err, wire.ErrBadRequest)

@@ -95,7 +95,7 @@ type Team struct {
 // TeamChange changes a team. What is nil stays as it is.
 type TeamChange struct {
 	Agents *[]string   `json:"agents,omitempty"`
-	Kind   *NoticeKind `json:"notice,omitempty"`
+	Kind   *NoticeKind `json:"kind,omitempty"`
 	Every  *int        `json:"every,omitempty"`
 }
 
@@ -111,7 +111,7 @@ type Token struct {
 
 // NewToken is a token that has just been made. Its secret is shown this once.
 type NewToken struct {
-	Token
+	Token  Token  `json:"token"`
 	Secret string `json:"secret"`
 }
 
@@ -136,6 +136,11 @@ type Accounts interface {
 	// ChangePassword changes the actor's own password, which ends all his logins.
 	ChangePassword(ctx context.Context, old, changed string) error
 
+	// Allowed tells whether somebody may do something to an agent's call: nil,
+	// fault.NotAllowed or fault.RoleNotAllowed, wrapped as wire.ErrNotFound where the
+	// agent must not be told apart from one who does not exist, or
+	// fault.StoreUnavailable when that cannot be known now.
+	Allowed(ctx context.Context, actor Actor, action Action, agent Agent, user string, marks map[string]string) error
 	// View returns how the actor sees an agent, and whether he does at all.
 	View(ctx context.Context) (func(Agent) (Agent, bool), error)
 	// Changed returns a channel that is closed at the next change of anything here.
