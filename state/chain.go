@@ -244,6 +244,9 @@ type entry struct {
 func entryOf(id string, values map[string]any) entry {
 	text := func(field string) (string, bool) { v, ok := values[field].(string); return v, ok }
 	e := entry{id: id}
+	if !streamID.MatchString(id) {
+		e.id = "" // no Redis says such a thing
+	}
 	e.record, _ = text(auditField)
 	q, hasSeq := text(seqField)
 	p, hasPrev := text(prevField)

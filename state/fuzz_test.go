@@ -1,11 +1,14 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"livemon/internal/wire"
 )
 
 // FuzzDecode reads arbitrary values as everything that is stored. What is taken
@@ -41,6 +44,46 @@ func FuzzDecode(f *testing.F) {
 			again(t, e, func(v string) (any, error) { return decodeExtension(name, v) })
 		}
 		placeTime(name)
+	})
+}
+
+// FuzzEntry reads arbitrary entries of the audit stream. What an export says of
+// them is what they are, on one line that a terminal may show, and is no part of
+// a chain unless its hash is right.
+func FuzzEntry(f *testing.F) {
+	x := Head{}.next("{}")
+	for _, v := range [][4]string{{"{}", "1", x.prev, x.hash}, {"{}", "2", x.prev, x.hash}, {"", "", "", ""}, {"\n", "01", "x", "y"}, {"\xff", "-1", genesis, genesis},
+		{`{"a":"\u009b"}`, "1", genesis, genesis}, {`{"event":"trimmed","anchor":"1:x"}`, "999999999999999", genesis, genesis}} {
+		f.Add("1-0", v[0], v[1], v[2], v[3])
+	}
+	f.Fuzz(func(t *testing.T, id, record, q, p, h string) {
+		values := map[string]any{auditField: record}
+		for field, v := range map[string]string{seqField: q, prevField: p, hashField: h} {
+			if v != "-" {
+				values[field] = v
+			}
+		}
+		e := entryOf(id, values)
+		line, err := e.line()
+		if err != nil || bytes.ContainsAny(line, "\n\r\x1b\x7f") || bytes.ContainsFunc(line, isC1) {
+			t.Fatalf("%q: %v", line, err)
+		}
+		var l wire.AuditLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(l.Record) + string(l.Raw); got != record || (l.Record != nil) != plain(record) {
+			t.Errorf("%q is exported as %q", record, got)
+		}
+		chained := e.seq > 0 && linkHash(e.seq, e.prev, record) == e.hash
+		v := NewVerifier()
+		_, _ = v.Write([]byte(`{"export":{"version":1,"time":"2026-03-01T09:30:00Z","head":"","agent":"a"}}` + "\n"))
+		if _, err := v.Write(append(line, '\n')); len(line) < maxExportLine && err != nil {
+			t.Fatal(err)
+		}
+		if old := e.seq == 0 && !e.broken; len(line) < maxExportLine && !old && chained == (len(v.report.Problems) > 0) {
+			t.Errorf("%s: %+v", line, v.report)
+		}
 	})
 }
 

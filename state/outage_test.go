@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +62,9 @@ func operations(s *state.Store, l state.Lease, x wire.Session) map[string]func(c
 		"Sessions":    func(ctx context.Context) error { _, err := s.Sessions(ctx, l.Node); return err },
 		"AppendAudit": func(ctx context.Context) error { _, err := s.AppendAudit(ctx, record("x")); return err },
 		"Audit":       func(ctx context.Context) error { _, err := s.Audit(ctx, wire.AuditFilter{}); return err },
+		"ExportAudit": func(ctx context.Context) error { return s.ExportAudit(ctx, wire.AuditFilter{}, io.Discard) },
+		"AuditHead":   func(ctx context.Context) error { _, err := s.AuditHead(ctx); return err },
+		"TrimAudit":   func(ctx context.Context) error { _, err := s.TrimAudit(ctx, time.Hour); return err },
 		"AddExtension": func(ctx context.Context) error {
 			_, err := s.AddExtension(ctx, wire.Extension{Number: "1"})
 			return err
