@@ -14,8 +14,7 @@ type Op int
 // The commands a plan is made of.
 const (
 	Lock   Op = iota
-	Relate    // Member is no longer heard by Others
-	Unhear    // Member no longer hears Others: the same, kept on the other side
+	Relate    // Member's relations towards Others become NoSpeak, NoHear or both
 	Clear     // Member's relations towards Others are removed
 	Mute
 	Unmute
@@ -32,21 +31,26 @@ const (
 const SettleTime = 60 * time.Millisecond
 
 func (o Op) String() string {
-	return [...]string{"lock", "relate", "unhear", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]
+	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]
 }
 
 // Command is one step of a plan.
 type Command struct {
 	Op     Op
 	Member int
-	Others []int // of Relate, Unhear and Clear
+	Others []int // of Relate and Clear
+
+	NoSpeak bool // of Relate: Others do not hear Member
+	NoHear  bool // of Relate: Member does not hear Others
 }
 
 func (c Command) String() string {
 	switch c.Op {
 	case Lock, Settle:
 		return c.Op.String()
-	case Relate, Unhear, Clear:
+	case Relate:
+		return fmt.Sprintf("%s %d %s %s", c.Op, c.Member, ids(c.Others), c.relation())
+	case Clear:
 		return fmt.Sprintf("%s %d %s", c.Op, c.Member, ids(c.Others))
 	default:
 		return fmt.Sprintf("%s %d", c.Op, c.Member)
@@ -60,9 +64,7 @@ func (c Command) Line(room string) string {
 	case Lock:
 		return room + " lock"
 	case Relate:
-		return fmt.Sprintf("%s relate %d %s nospeak", room, c.Member, ids(c.Others))
-	case Unhear:
-		return fmt.Sprintf("%s relate %d %s nohear", room, c.Member, ids(c.Others))
+		return fmt.Sprintf("%s relate %d %s %s", room, c.Member, ids(c.Others), c.relation())
 	case Clear:
 		return fmt.Sprintf("%s relate %d %s clear", room, c.Member, ids(c.Others))
 	case Mute, Unmute, Deaf, Undeaf:
@@ -80,7 +82,7 @@ func (c Command) Done(reply string) bool {
 	switch c.Op {
 	case Settle, Whisper, Hush:
 		return true
-	case Relate, Unhear:
+	case Relate:
 		return strings.Count(reply, "+OK") == len(c.Others) && !strings.Contains(reply, "-ERR")
 	default:
 		return strings.HasPrefix(reply, "+OK") && !strings.Contains(reply, "-ERR")
@@ -100,23 +102,11 @@ func (c Command) Apply(r Room) Room {
 	}
 	m := &r.Members[i]
 	switch c.Op {
-	case Relate:
+	case Relate, Clear:
 		for _, o := range c.Others {
-			if !slices.Contains(m.NoSpeak, o) {
-				m.NoSpeak = append(m.NoSpeak, o)
-			}
-			m.NoHear = slices.DeleteFunc(m.NoHear, func(x int) bool { return x == o })
+			m.NoSpeak = with(m.NoSpeak, o, c.Op == Relate && c.NoSpeak)
+			m.NoHear = with(m.NoHear, o, c.Op == Relate && c.NoHear)
 		}
-	case Unhear:
-		for _, o := range c.Others {
-			if !slices.Contains(m.NoHear, o) {
-				m.NoHear = append(m.NoHear, o)
-			}
-			m.NoSpeak = slices.DeleteFunc(m.NoSpeak, func(x int) bool { return x == o })
-		}
-	case Clear:
-		m.NoSpeak = slices.DeleteFunc(m.NoSpeak, func(x int) bool { return slices.Contains(c.Others, x) })
-		m.NoHear = slices.DeleteFunc(m.NoHear, func(x int) bool { return slices.Contains(c.Others, x) })
 	case Mute:
 		m.Speak = false
 	case Unmute:
@@ -138,6 +128,28 @@ func (c Command) Apply(r Room) Room {
 		}
 	}
 	return r
+}
+
+// relation is what mod_conference calls it. A relation replaces the one before.
+func (c Command) relation() string {
+	switch {
+	case c.NoSpeak && c.NoHear:
+		return "nospeak,nohear"
+	case c.NoHear:
+		return "nohear"
+	}
+	return "nospeak"
+}
+
+// with returns the ids with or without id.
+func with(ids []int, id int, in bool) []int {
+	if has := slices.Contains(ids, id); has == in {
+		return ids
+	}
+	if in {
+		return append(ids, id)
+	}
+	return slices.DeleteFunc(ids, func(x int) bool { return x == id })
 }
 
 func ids(v []int) string {

@@ -88,13 +88,63 @@ func (p *planner) whispers(role wire.Role) bool {
 	return role == wire.Coach && !p.room.Ours && pupil
 }
 
-// restrict takes away everything that the table does not allow, the loudest
-// first: a mute or one relate command silences a supervisor for everybody who
-// must not hear him. Supervisors who do not speak keep their relations to all
-// but the pupil as a second lock, and so that coaching is one command away. In
-// rooms of ours users keep the same towards them: a supervisor who is kicked
-// out of the room loses his relations before he leaves the mix, they do not.
+// closed tells whether a supervisor in a role is to be kept from a listener by
+// relation. Where he is not in the mix he is kept from everybody.
+func (p *planner) closed(role wire.Role, listener Member) bool {
+	switch {
+	case role == wire.Barge || role == wire.TakeOver:
+		return false
+	case role == wire.Coach && listener.Party == Pupil:
+		return !p.mixed(role)
+	}
+	return true
+}
+
+// relation is what m's relation towards o has to be. In rooms of ours each is kept
+// on both sides: a supervisor who is kicked, or hangs up, loses his own before he
+// leaves the mix, and the listeners do not lose theirs. In the shop's rooms nobody
+// but supervisors is given any.
+func (p *planner) relation(m, o Member) (noSpeak, noHear bool) {
+	noSpeak = m.Party == Supervisor && p.closed(p.roles[m.Session], o)
+	noHear = o.Party == Supervisor && p.room.Ours && p.closed(p.roles[o.Session], m)
+	return noSpeak, noHear
+}
+
+// relate brings relations to what want says, of those that livemon may touch.
+func (p *planner) relate(want func(m, o Member) (noSpeak, noHear bool)) {
+	for i := range p.room.Members {
+		m := p.room.Members[i]
+		for _, how := range [...][2]bool{{true, true}, {true, false}, {false, true}, {false, false}} {
+			var others []int
+			for _, o := range p.room.Members {
+				if o.ID == m.ID || m.Party != Supervisor && !(p.room.Ours && o.Party == Supervisor) {
+					continue
+				}
+				noSpeak, noHear := want(m, o)
+				if how != [2]bool{noSpeak, noHear} || noSpeak == slices.Contains(m.NoSpeak, o.ID) && noHear == slices.Contains(m.NoHear, o.ID) {
+					continue
+				}
+				others = append(others, o.ID)
+			}
+			switch {
+			case len(others) == 0:
+			case how == [2]bool{}:
+				p.do(Command{Op: Clear, Member: m.ID, Others: others})
+			default:
+				p.do(Command{Op: Relate, Member: m.ID, Others: others, NoSpeak: how[0], NoHear: how[1]})
+			}
+		}
+	}
+}
+
+// restrict takes away everything that the table does not allow, the quickest
+// first: a relation counts from the next frame on, while what a muted member said
+// before is mixed until his buffers are empty.
 func (p *planner) restrict() {
+	p.relate(func(m, o Member) (bool, bool) {
+		noSpeak, noHear := p.relation(m, o)
+		return noSpeak || slices.Contains(m.NoSpeak, o.ID), noHear || slices.Contains(m.NoHear, o.ID)
+	})
 	p.supervisors(func(m Member, role wire.Role) {
 		if m.Speak && !p.mixed(role) {
 			p.do(Command{Op: Mute, Member: m.ID})
@@ -105,34 +155,6 @@ func (p *planner) restrict() {
 			p.do(Command{Op: Hush, Member: m.ID})
 		}
 	})
-	p.supervisors(func(m Member, role wire.Role) {
-		if role == wire.Barge || role == wire.TakeOver {
-			return
-		}
-		var closed []int
-		for _, o := range p.room.Members {
-			if o.ID != m.ID && o.Party != Pupil && !slices.Contains(m.NoSpeak, o.ID) {
-				closed = append(closed, o.ID)
-			}
-		}
-		if len(closed) > 0 {
-			p.do(Command{Op: Relate, Member: m.ID, Others: closed})
-		}
-	})
-	for _, o := range slices.Clone(p.room.Members) {
-		if !p.room.Ours || o.Party == Pupil || o.Party == Supervisor {
-			continue
-		}
-		var closed []int
-		p.supervisors(func(m Member, role wire.Role) {
-			if role != wire.Barge && role != wire.TakeOver && !slices.Contains(o.NoHear, m.ID) {
-				closed = append(closed, m.ID)
-			}
-		})
-		if len(closed) > 0 {
-			p.do(Command{Op: Unhear, Member: o.ID, Others: closed})
-		}
-	}
 	p.supervisors(func(m Member, role wire.Role) {
 		if m.Hear && !listens(role) {
 			p.do(Command{Op: Deaf, Member: m.ID})
@@ -150,27 +172,8 @@ func (p *planner) lock() {
 
 // grant opens what the table allows and is not open yet.
 func (p *planner) grant() {
+	p.relate(p.relation)
 	p.supervisors(func(m Member, role wire.Role) {
-		var open, deaf []int
-		for _, o := range p.room.Members {
-			// A coach is already closed towards everybody else; what he himself does not hear only ever takes hearing away.
-			pupilOpens := o.Party == Pupil && role != wire.Joining
-			if o.ID == m.ID || !(role == wire.Barge || role == wire.TakeOver || pupilOpens) {
-				continue
-			}
-			if slices.Contains(m.NoSpeak, o.ID) || slices.Contains(m.NoHear, o.ID) {
-				open = append(open, o.ID)
-			}
-			if p.room.Ours && o.Party != Supervisor && slices.Contains(o.NoHear, m.ID) {
-				deaf = append(deaf, o.ID)
-			}
-		}
-		if len(open) > 0 {
-			p.do(Command{Op: Clear, Member: m.ID, Others: open})
-		}
-		for _, o := range deaf {
-			p.do(Command{Op: Clear, Member: o, Others: []int{m.ID}})
-		}
 		if p.mixed(role) && !m.Speak {
 			p.do(Command{Op: Unmute, Member: m.ID})
 		}

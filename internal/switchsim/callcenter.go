@@ -138,8 +138,9 @@ func unix(t time.Time) string {
 
 // CallQueue lets a number call a queue of mod_callcenter, which connects it with
 // an agent; it returns when they are bridged. A is the caller's leg, B the agent's.
-// A standby agent without a leg gets one first. An agent who is not available and
-// waiting is ErrFailed; one who is not ready yet, or wraps up, is waited for.
+// A standby agent without a leg gets one first, and is waited for while he is on a
+// call. Any other who is not available and waiting is ErrFailed; one who is not
+// ready yet, or wraps up, is waited for.
 func (s *Switch) CallQueue(ctx context.Context, number, queue, agentName string) (Call, error) {
 	s.lock()
 	a := s.cc.agent(agentName)
@@ -147,7 +148,7 @@ func (s *Switch) CallQueue(ctx context.Context, number, queue, agentName string)
 		s.unlock()
 		return Call{}, fmt.Errorf("%w: no agent %s", ErrFailed, agentName)
 	}
-	if !a.available() || a.state != "Waiting" {
+	if !a.available() || a.state != "Waiting" && a.Type != standbyType {
 		err := fmt.Errorf("%w: agent %s is %s, %s", ErrFailed, agentName, a.Status, a.state)
 		s.unlock()
 		return Call{}, err
