@@ -1,10 +1,12 @@
 package conformance
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	"livemon/fsconf"
+	"livemon/internal/sipphone"
 )
 
 var keyFacts = []fact{
@@ -50,6 +52,29 @@ var keyFacts = []fact{
 				c.must(sup.Press(c.ctx, k.keys, k.gap))
 				e := c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
 				c.want(e.Get("DTMF-Key") == k.keys && e.Get("Data") == k.data, "%s fired DTMF-Key %q, Data %q", k.keys, e.Get("DTMF-Key"), e.Get("Data"))
+			}
+		}},
+	{name: "keys-info", room: true,
+		claim: "SIP INFO keys of a telephone that offers telephone events too are ignored, unless its leg was made with `rtp_liberal_dtmf=true`: then both work.",
+		check: func(c *check) {
+			for i, liberal := range []string{"false", "true"} {
+				for j, keys := range []sipphone.Keys{sipphone.KeysInfo, sipphone.KeysRTP} {
+					works := liberal == "true" || keys == sipphone.KeysRTP
+					l := c.phone(fmt.Sprintf("sup%d%d", i, j), Behaviour{Keys: keys})
+					c.ok("originate %s &park()", c.dial(l, "rtp_liberal_dtmf="+liberal))
+					c.pressesCoach(c.answered(l), works)
+				}
+			}
+		}},
+	{name: "keys-in-audio", room: true, needs: []string{"mod_spandsp"},
+		claim: "Keys as tones in the audio of a mute supervisor work with `execute_on_answer=start_dtmf`, and not without.",
+		check: func(c *check) {
+			for i, vars := range [][]string{nil, {"execute_on_answer=start_dtmf"}} {
+				l := c.phone(fmt.Sprintf("sup%d", i), Behaviour{Keys: sipphone.KeysAudio})
+				c.ok("originate %s &park()", c.dial(l, vars...))
+				c.answered(l)
+				c.must(l.Talk(false))
+				c.pressesCoach(l, vars != nil)
 			}
 		}},
 	{name: "controls-unheard", room: true,
@@ -118,4 +143,18 @@ var keyFacts = []fact{
 				c.gone(l)
 			}
 		}},
+}
+
+// pressesCoach lets a supervisor press the keys for coaching, and looks whether
+// that fires.
+func (c *check) pressesCoach(l *leg, works bool) {
+	room := c.newRoom()
+	c.supervise(room, l)
+	at := c.events.now()
+	c.must(l.Press(c.ctx, fsconf.Defaults().Keys.Coach[0], 100*time.Millisecond))
+	if works {
+		c.await(at, "Action=dtmf", "Unique-ID="+l.uuid)
+	} else {
+		c.want(c.seen(time.Second, at, "Action=dtmf", "Unique-ID="+l.uuid) == nil, "%s: the keys fired", c.short(l))
+	}
 }

@@ -57,6 +57,11 @@ func (r *realSwitch) Close() error        { return r.farm.Close() }
 func (r *realSwitch) Version() string     { return strings.TrimSpace(r.version) }
 func (r *realSwitch) Socket() esl.Options { return r.socket }
 
+func (r *realSwitch) Here() string {
+	host, _, _ := net.SplitHostPort(r.farm.Addr())
+	return host
+}
+
 func (r *realSwitch) Dial(phone string) string {
 	return "sofia/" + r.profile + "/sip:" + phone + "@" + r.farm.Addr()
 }
@@ -77,7 +82,7 @@ func (r *realSwitch) Install(phone string, b Behaviour) error {
 		}
 		r.voices[phone] = voice
 	}
-	p := sipphone.Phone{Tone: tones[voice], Ring: b.Rings, After: b.After}
+	p := sipphone.Phone{Tone: tones[voice], Ring: b.Rings, After: b.After, Keys: b.Keys}
 	switch {
 	case b.Busy:
 		p.Reject = 486

@@ -35,6 +35,7 @@ var chapters = []struct {
 	{"Into a room and back", moveFacts},
 	{"Hold and transfers", holdFacts},
 	{"Who hears whom in a room", roomFacts},
+	{"Past the room, and behind the bridge", whisperFacts},
 	{"Keys", keyFacts},
 	{"The event socket", socketFacts},
 }

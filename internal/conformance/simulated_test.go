@@ -10,6 +10,7 @@ import (
 
 	"livemon/esl"
 	"livemon/fsconf"
+	"livemon/internal/sipphone"
 	"livemon/internal/switchsim"
 )
 
@@ -74,12 +75,15 @@ func (s *simulatedSwitch) Socket() esl.Options {
 	return esl.Options{Addr: s.Addr(), Password: "ClueCon"}
 }
 
+func (s *simulatedSwitch) Here() string { return "127.0.0.1" }
+
 func (s *simulatedSwitch) Dial(phone string) string {
 	return "sofia/internal/sip:" + phone + "@127.0.0.1:5090"
 }
 
 func (s *simulatedSwitch) Install(phone string, b Behaviour) error {
 	o := switchsim.Behaviour{NoAnswer: b.Rings, AnswerAfter: b.After}
+	o.Keys = map[sipphone.Keys]switchsim.Keys{sipphone.KeysInfo: switchsim.KeysInfo, sipphone.KeysAudio: switchsim.KeysInBand}[b.Keys]
 	switch {
 	case b.Busy:
 		o.Reject = "USER_BUSY"

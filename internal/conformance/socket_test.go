@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"livemon/esl"
 )
 
 var socketFacts = []fact{
@@ -141,20 +145,52 @@ var socketFacts = []fact{
 			}
 			c.want(gaps > 0, "there are no gaps")
 		}},
+	{name: "outbound",
+		claim: "The application `socket HOST:PORT async full` connects a call to us, which we can then steer; when we let go of it with a park behind, it stays.",
+		check: func(c *check) {
+			l := c.parked("caller")
+			ln, err := net.Listen("tcp4", net.JoinHostPort(c.sw.Here(), "0"))
+			c.must(err)
+			ctx, cancel := context.WithCancel(c.ctx)
+			defer cancel()
+			steered := make(chan error, 1)
+			served := make(chan error, 1)
+			go func() {
+				served <- esl.ServeOutbound(ctx, ln, esl.OutboundOptions{}, func(ctx context.Context, call *esl.OutboundCall) {
+					if call.Channel() != l.uuid {
+						steered <- errors.New("another call was connected: " + call.Channel())
+						return
+					}
+					steered <- call.Execute(ctx, "set", "livemon_steered=yes")
+				})
+			}()
+			c.ok("uuid_transfer %s 'socket:%s async full,park' inline", l.uuid, ln.Addr())
+			select {
+			case err = <-steered:
+			case <-c.ctx.Done():
+				err = c.ctx.Err()
+			}
+			c.until("what was executed on the call", func() bool { return c.variable(l, "livemon_steered") == "yes" })
+			cancel()
+			c.must(errors.Join(err, <-served))
+			c.stays(300*time.Millisecond, "we have let go of it", l)
+		}},
 	{name: "show-lags",
 		claim: "`show channels` is behind the events by less than half a second.",
 		check: func(c *check) {
-			worst := time.Duration(0)
-			for range c.rounds(10) {
+			var lags []time.Duration
+			for range c.rounds(20) {
 				l := c.parked("shown")
 				began := time.Now()
-				c.until("the channel in show channels", func() bool { return strings.Contains(c.api("show channels as json"), l.uuid) })
-				worst = max(worst, time.Since(began))
+				for !strings.Contains(c.api("show channels as json"), l.uuid) {
+					c.want(time.Since(began) < patience, "it is not shown")
+				}
+				lags = append(lags, time.Since(began))
 				c.must(l.Hangup(c.ctx))
 				c.gone(l)
 			}
-			c.note("at most %d ms", ms(worst))
-			c.want(worst < 500*time.Millisecond, "it took %v", worst)
+			c.note("median %d ms, at most %d ms after the answer to originate", ms(median(lags)), ms(slices.Max(lags)))
+			c.want(slices.Max(lags) < 500*time.Millisecond, "it took %v", slices.Max(lags))
 		}},
 	{name: "line-feeds-hasten", real: "the simulation delivers events late only when it is told to",
 		claim: "An idle event connection delivers late, by up to some 25 ms; a line feed every 2 ms wakes it.",

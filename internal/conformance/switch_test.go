@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/sipphone"
 )
 
 // Switch is what the cases run against.
@@ -13,6 +14,8 @@ type Switch interface {
 	Version() string
 	// Socket is where its event socket is.
 	Socket() esl.Options
+	// Here is this process's address, as the switch reaches it.
+	Here() string
 	// Dial is what originate is given to ring a telephone.
 	Dial(phone string) string
 	// Install makes a telephone that speaks, or changes what it does with calls.
@@ -32,6 +35,7 @@ type Switch interface {
 type Behaviour struct {
 	Busy, Declines, Rings bool
 	After                 time.Duration // how long it rings before it answers
+	Keys                  sipphone.Keys // how it sends keys
 }
 
 // Telephone is one call of a telephone.

@@ -32,7 +32,18 @@ type Phone struct {
 	Reject int           // the SIP status with which it refuses calls, such as 486
 	Ring   bool          // it rings until the caller gives up
 	After  time.Duration // for how long it rings before it answers
+	Keys   Keys
 }
+
+// Keys is how a telephone sends its keys.
+type Keys int
+
+// The ways of sending keys.
+const (
+	KeysRTP   Keys = iota // telephone events in RTP: RFC 4733
+	KeysInfo              // SIP INFO, beside the telephone events that it offers
+	KeysAudio             // the two tones, as part of what is said
+)
 
 // Farm is a set of telephones behind one SIP address. It must be closed.
 type Farm struct {

@@ -18,6 +18,7 @@ type Leg struct {
 	Name string // whose telephone it is
 
 	farm      *Farm
+	keys      Keys
 	stream    *stream
 	callID    string
 	localTag  string
@@ -46,6 +47,7 @@ func newLeg(f *Farm, name string, req *sip.Request, conn *net.UDPConn, p Phone) 
 		notified: make(chan int, 16), ended: make(chan struct{}), source: req.Source()}
 	l.stream = newStream(conn, p.Tone)
 	l.stream.quiet = p.Tone == 0
+	l.keys, l.stream.inBand = p.Keys, p.Keys == KeysAudio
 	l.local = req.To().AsFrom()
 	l.local.Params.Remove("tag")
 	l.local.Params.Add("tag", l.localTag)
@@ -287,6 +289,30 @@ func (l *Leg) Stall(d time.Duration) {
 // ms, in steps of 20), and returns when the last one was sent. A telephone is
 // silent while it sends keys.
 func (l *Leg) Press(ctx context.Context, keys string, pause time.Duration) error {
+	if l.keys != KeysInfo {
+		return l.pressed(ctx, keys, pause)
+	}
+	for i := range len(keys) {
+		body := fmt.Sprintf("Signal=%c\r\nDuration=100\r\n", keys[i])
+		_, res, err := l.request(ctx, sip.INFO, []byte(body), sip.NewHeader("Content-Type", "application/dtmf-relay"))
+		if err != nil {
+			return err
+		}
+		if !res.IsSuccess() {
+			return fmt.Errorf("sipphone: INFO of %s: %d %s", l.Name, res.StatusCode, res.Reason)
+		}
+		timer := time.NewTimer(keyFrames*20*time.Millisecond + pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (l *Leg) pressed(ctx context.Context, keys string, pause time.Duration) error {
 	select {
 	case <-l.stream.press(keys, int(pause/(20*time.Millisecond))):
 		return nil

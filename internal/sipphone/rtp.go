@@ -37,6 +37,7 @@ type stream struct {
 	ts       uint32
 	ssrc     uint32
 	marker   bool // the next packet begins talk
+	inBand   bool // keys are tones
 	pressing []key
 	frame    int // of the key that is being pressed
 	windows  []Window
@@ -75,11 +76,16 @@ func (s *stream) tick() {
 		}
 		s.late = nil
 	}
-	for len(s.pressing) > 0 && s.pressing[0].pause == 0 && s.events == 0 {
+	for len(s.pressing) > 0 && s.pressing[0].pause == 0 && s.events == 0 && !s.inBand {
 		s.next() // keys cannot be sent
 	}
 	var payload [frameSamples]byte
 	switch {
+	case len(s.pressing) > 0 && s.pressing[0].pause == 0 && s.inBand:
+		keyTones(payload[:], s.pressing[0].event, s.frame)
+		if s.frame++; s.frame >= keyFrames+1 { // 120 ms
+			s.next()
+		}
 	case len(s.pressing) > 0 && s.pressing[0].pause == 0:
 		s.pressFrame()
 		return

@@ -59,6 +59,22 @@ func (o *oscillator) frame(to []byte) {
 	}
 }
 
+// The frequencies of keys, by row and column of a keypad with A to D.
+var (
+	keyRows    = [4]float64{697, 770, 852, 941}
+	keyColumns = [4]float64{1209, 1336, 1477, 1633}
+	keyPlaces  = [16]int{13, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 14, 3, 7, 11, 15} // of the events 0-9, *, #, A-D
+)
+
+// keyTones is one frame of a key as it sounds.
+func keyTones(to []byte, event byte, frame int) {
+	place := keyPlaces[event%16]
+	for i := range to {
+		t := 2 * math.Pi * float64(frame*frameSamples+i) / rate
+		to[i] = ulawEncode(loudness * (math.Sin(t*keyRows[place/4]) + math.Sin(t*keyColumns[place%4])))
+	}
+}
+
 // levels measures tones in a packet: for each frequency the level in dB below
 // the loudness at which a telephone speaks it. A Hann window keeps tones of 250
 // Hz distance apart, also where one begins or ends in the middle of the packet.
