@@ -43,6 +43,9 @@ type fakeKey struct{}
 //	await-call TEXT        wait until the service has been asked for it
 //	called TEXT            the service has been asked for it; with ! it has not
 //	fake-switch            start a simulated switch; FS is its address; "installed": with livemon's profile and keys
+//	make-audit N FILE      write an export of N audit records to the file; HEAD is its head
+//	edit FILE OLD NEW      replace a text once, and fail if it is not there
+//	fake-audit FILE        the service exports what is in the file
 //	status N COMMAND...    run a command, whose exit status must be N
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -102,6 +105,24 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				ts.Defer(func() { _ = sim.Close(); cancel() })
 				ts.Setenv("FS", sim.Addr())
+			},
+			"make-audit": func(ts *testscript.TestScript, _ bool, args []string) {
+				var n int
+				_, err := fmt.Sscan(args[0], &n)
+				ts.Check(err)
+				text, head := makeAudit(ts, n)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
+				ts.Setenv("HEAD", head)
+			},
+			"edit": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0])
+				if !strings.Contains(text, args[1]) {
+					ts.Fatalf("%s holds no %q", args[0], args[1])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+			},
+			"fake-audit": func(ts *testscript.TestScript, _ bool, args []string) {
+				fakeOf(ts).SetExport([]byte(ts.ReadFile(args[0])), wire.AuditHead{Head: "5:abc", Records: 5})
 			},
 			"status": func(ts *testscript.TestScript, _ bool, args []string) {
 				err := ts.Exec(args[1], args[2:]...)
