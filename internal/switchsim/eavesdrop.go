@@ -14,8 +14,8 @@ const (
 	// mediaWait is how long eavesdrop waits for a leg without media, and mediaPoll how often it looks.
 	mediaWait = 6 * time.Second
 	mediaPoll = 10 * time.Millisecond
-	// maxRelays is through how many eavesdroppers a voice is followed.
-	maxRelays = 6
+	// maxSteps bounds how far voices are followed through eavesdroppers, who may go round in circles.
+	maxSteps = 30
 )
 
 // spy is the application eavesdrop: by listens to target, and may be mixed into
@@ -113,9 +113,17 @@ func (s *Switch) touchSpies() {
 	}
 }
 
+// walk is one computation of who is heard.
+type walk struct{ steps int }
+
+func (w *walk) step() bool {
+	w.steps++
+	return w.steps <= maxSteps
+}
+
 // heard is what the eavesdropper hears.
-func (sp *spy) heard(s *Switch, relays int) []*channel {
-	if !sp.ready || sp.target.dead || relays > maxRelays {
+func (sp *spy) heard(s *Switch, w *walk) []*channel {
+	if !sp.ready || sp.target.dead || !w.step() {
 		return nil
 	}
 	var out []*channel
@@ -123,18 +131,18 @@ func (sp *spy) heard(s *Switch, relays int) []*channel {
 		out = append(out, sp.target)
 	}
 	if sp.writes {
-		out = join(out, s.hearsBut(sp.target, sp, relays+1))
+		out = join(out, s.hearsBut(sp.target, sp, w))
 	}
 	return out
 }
 
 // whispered is what eavesdroppers mix into what a channel hears. It needs
 // something to be mixed into.
-func (s *Switch) whispered(l *channel, but *spy, relays int) []*channel {
+func (s *Switch) whispered(l *channel, but *spy, w *walk) []*channel {
 	var out []*channel
 	for _, b := range l.bugs {
-		if sp := b.spy; sp != nil && sp != but && sp.ready && sp.writes && sp.toHear && l.sentTo() {
-			out = join(out, s.voices(sp.by, relays+1))
+		if sp := b.spy; sp != nil && sp != but && sp.ready && sp.writes && sp.toHear && l.sentTo() && w.step() {
+			out = join(out, s.voices(sp.by, w))
 		}
 	}
 	return out
@@ -147,19 +155,19 @@ func (ch *channel) sentTo() bool {
 
 // voices lists whose voices come from a channel: its own; or those that are heard
 // at a loopback's other end; and those of eavesdroppers who are mixed into it.
-func (s *Switch) voices(ch *channel, relays int) []*channel {
-	if !ch.audible() || relays > maxRelays {
+func (s *Switch) voices(ch *channel, w *walk) []*channel {
+	if !ch.audible() {
 		return nil
 	}
 	var out []*channel
 	if end := ch.loop; end != nil && end.spy != nil {
-		out = end.spy.heard(s, relays+1)
+		out = end.spy.heard(s, w)
 	} else {
 		out = []*channel{ch}
 	}
 	for _, b := range ch.bugs {
-		if sp := b.spy; sp != nil && sp.ready && sp.reads && sp.toRead {
-			out = join(out, s.voices(sp.by, relays+1))
+		if sp := b.spy; sp != nil && sp.ready && sp.reads && sp.toRead && w.step() {
+			out = join(out, s.voices(sp.by, w))
 		}
 	}
 	return out

@@ -282,3 +282,41 @@ func TestBuglistAndRecordings(t *testing.T) {
 	c.until("Event-Name=RECORD_STOP", "Record-File-Path=/rec/y.wav")
 	c.until("Event-Name=MEDIA_BUG_STOP", "Media-Bug-Target=/rec/y.wav")
 }
+
+// TestWhisperRefused has the answers of a real switch where something is missing.
+func TestWhisperRefused(t *testing.T) {
+	s := start(t, switchsim.Options{})
+	c := connect(t, s)
+	p, sup := shopRoom(t, s, c)
+	c.want("-ERR NORMAL_CLEARING", "%s", whisperLine("nobody", sup))
+	wait(t, s, "its end", func() bool { return len(s.Channels()) == 3 })
+	c.want("+OK wh1", "%s", strings.Replace(whisperLine(p, "nobody"), "uuid=wh", "uuid=wh1", 1))
+	wait(t, s, "its end", func() bool { return len(s.Channels()) == 3 })
+	never(t, s, "1001", "1002")
+	// An id that is in use does not keep a loopback from being made.
+	c.want("+OK wh2", "%s", strings.Replace(whisperLine(p, sup), "uuid=wh", "uuid=wh2", 1))
+	got := c.api("%s", strings.Replace(whisperLine(p, sup), "uuid=wh", "uuid=sup", 1))
+	if !strings.HasPrefix(got, "+OK ") || got == "+OK sup" {
+		t.Error(got)
+	}
+	wait(t, s, "both", func() bool { return len(s.Channels()) == 7 })
+}
+
+// TestEavesdroppersInCircles: whoever listens to whom, every frame is computed in time.
+func TestEavesdroppersInCircles(t *testing.T) {
+	s := start(t, switchsim.Options{})
+	c := connect(t, s)
+	const n = 12
+	for i := range n {
+		c.want(sprintf("+OK leg%d", i), "originate {origination_uuid=leg%d,eavesdrop_whisper_aleg=true,eavesdrop_whisper_bleg=true}user/%d &park()", i, 1000+i%10)
+	}
+	for i := range n {
+		c.want("+OK", "uuid_transfer leg%d eavesdrop:leg%d inline", i, (i+1)%n)
+	}
+	for i := range n {
+		c.api("originate {loopback_bowout=false,eavesdrop_whisper_aleg=true,eavesdrop_whisper_bleg=true}loopback/app=eavesdrop:leg%d eavesdrop:leg%d inline", i, (i+5)%n)
+	}
+	pass(t, s, 20)
+	c.want("+OK hangup all channels with cause NORMAL_CLEARING", "hupall NORMAL_CLEARING")
+	wait(t, s, "nobody", func() bool { return len(s.Channels()) == 0 })
+}

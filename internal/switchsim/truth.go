@@ -155,26 +155,26 @@ func bySeq[V any](set map[*channel]V) []*channel {
 }
 
 // hears computes whom a channel hears at this moment.
-func (s *Switch) hears(l *channel) []*channel { return s.hearsBut(l, nil, 0) }
+func (s *Switch) hears(l *channel) []*channel { return s.hearsBut(l, nil, &walk{}) }
 
 // hearsBut is hears without what one eavesdropper whispers.
-func (s *Switch) hearsBut(l *channel, but *spy, relays int) []*channel {
+func (s *Switch) hearsBut(l *channel, but *spy, w *walk) []*channel {
 	if l.dead || l.held {
 		return nil
 	}
 	var out []*channel
 	switch {
 	case l.spy != nil:
-		out = l.spy.heard(s, relays)
+		out = l.spy.heard(s, w)
 	case l.music() || l.sound != "" && !l.soundMix:
 	case l.bridge != nil && l.bridge.up:
-		out = s.voices(l.bridge.peer(l), relays)
+		out = s.voices(l.bridge.peer(l), w)
 	case l.member != nil:
 		for _, sp := range l.member.hears(s.now) {
-			out = join(out, s.voices(sp, relays))
+			out = join(out, s.voices(sp, w))
 		}
 	}
-	return join(out, s.whispered(l, but, relays))
+	return join(out, s.whispered(l, but, w))
 }
 
 // audible tells whether anything but silence comes from a telephone.
