@@ -54,6 +54,12 @@ func describe(err error) (int, wire.Error) {
 		status, message = h.status, h.message
 	case errors.As(err, &f) && f.Code.Known():
 		return Status(f.Code), wire.Error{Code: int(f.Code), Message: faultMessage(f.Code, f.Detail)}
+	case errors.Is(err, wire.ErrForbidden):
+		status, message = http.StatusForbidden, err.Error()
+	case errors.Is(err, wire.ErrConflict):
+		status, message = http.StatusConflict, err.Error()
+	case errors.Is(err, wire.ErrBusy):
+		status, message = http.StatusServiceUnavailable, err.Error()
 	case errors.Is(err, wire.ErrBadRequest):
 		status, message = http.StatusBadRequest, err.Error()
 	case errors.Is(err, wire.ErrNotFound):

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"livemon/internal/fault"
+	"livemon/internal/wire"
 )
 
 // occupy takes one of the places for requests that wait.
@@ -54,7 +57,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 
 	st := &stream{s: s, w: w, only: only, sent: map[string][]byte{}}
 	setDeadlines(w, time.Time{}, time.Now().Add(callTimeout+writeTimeout))
-	changed := s.svc.Changed()
+	changed, rights := s.svc.Changed(), s.rightsChanged()
 	frames, err := st.frames(ctx)
 	if err != nil {
 		return err // nothing was sent yet: the status can still say it
@@ -80,6 +83,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 		if !st.failed {
 			select {
 			case <-changed:
+			case <-rights:
 			case <-beat.C:
 				frames = aliveFrame
 				continue
@@ -88,10 +92,31 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		changed = s.svc.Changed()
+		select {
+		case <-rights: // the token may be no good any more, or its account may do more, or less
+			rights = s.rightsChanged()
+			actor, err := s.auth.who(w, r)
+			if err != nil && fault.Of(err) != fault.StoreUnavailable {
+				return nil //nolint:nilerr // the stream ends, and whoever opens it again is told why
+			}
+			if err == nil {
+				ctx = wire.WithActor(ctx, actor)
+			}
+		default:
+		}
 		if frames, err = st.frames(ctx); err != nil {
 			frames = st.errorFrame(r, err)
 		}
 	}
+}
+
+// rightsChanged is closed at the next change of rights; nil, which never is,
+// without accounts.
+func (s *server) rightsChanged() <-chan struct{} {
+	if s.accounts == nil {
+		return nil
+	}
+	return s.accounts.Changed()
 }
 
 // rest waits for d and tells whether ctx still goes on.
@@ -124,20 +149,20 @@ func (st *stream) frames(ctx context.Context) ([]byte, error) {
 	defer cancel()
 	var out bytes.Buffer
 	if st.only != "sessions" {
-		list, err := st.s.svc.Agents(ctx)
+		list, err := st.s.visibleAgents(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if err := st.add(&out, "agents", listAgents(list)); err != nil {
+		if err := st.add(&out, "agents", list); err != nil {
 			return nil, err
 		}
 	}
 	if st.only != "agents" {
-		list, err := st.s.svc.Sessions(ctx)
+		list, err := st.s.visibleSessions(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if err := st.add(&out, "sessions", orEmpty(list)); err != nil {
+		if err := st.add(&out, "sessions", list); err != nil {
 			return nil, err
 		}
 	}

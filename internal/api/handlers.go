@@ -108,10 +108,7 @@ func (s *server) openAPI(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *server) agents(w http.ResponseWriter, r *http.Request) error {
-	return answer(w, r, http.StatusOK, func(ctx context.Context) ([]wire.Agent, error) {
-		list, err := s.svc.Agents(ctx)
-		return listAgents(list), err
-	})
+	return answer(w, r, http.StatusOK, s.visibleAgents)
 }
 
 func (s *server) nodes(w http.ResponseWriter, r *http.Request) error {
@@ -119,7 +116,7 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) sessions(w http.ResponseWriter, r *http.Request) error {
-	return answerList(w, r, s.svc.Sessions)
+	return answer(w, r, http.StatusOK, s.visibleSessions)
 }
 
 func (s *server) extensions(w http.ResponseWriter, r *http.Request) error {
@@ -139,6 +136,10 @@ func (s *server) startSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusCreated, func(ctx context.Context) (wire.Session, error) {
+		req, err := s.request(ctx, req)
+		if err != nil {
+			return wire.Session{}, err
+		}
 		sess, err := s.svc.StartSession(ctx, req)
 		if err == nil {
 			w.Header().Set("Location", "/v1/sessions/"+url.PathEscape(sess.ID))
@@ -160,7 +161,11 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) error {
 		if q.Has("status") || q.Has("role") {
 			return badRequest("status and role are taken together with wait only")
 		}
-		return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) { return s.svc.Session(ctx, id) })
+		return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
+			sess, err := s.svc.Session(ctx, id)
+			sess.ID = id
+			return s.lookAt(ctx, sess, err)
+		})
 	}
 	if err := firstError(checkStatus(status), checkAnyRole(role)); err != nil {
 		return err
@@ -176,8 +181,18 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	stop := s.whenStopping(cancel)
 	defer stop()
+	if _, restricted := s.restricted(ctx); restricted {
+		sess, err := s.svc.Session(ctx, id) // how long one has to wait would tell that there is one
+		sess.ID = id
+		if _, err := s.lookAt(ctx, sess, err); err != nil {
+			return err
+		}
+	}
 	sess, err := s.svc.AwaitSession(ctx, id, status, role)
-	if err != nil {
+	sess.ID = id
+	last, over := context.WithTimeout(r.Context(), callTimeout)
+	defer over()
+	if sess, err = s.lookAt(last, sess, err); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, sess)
@@ -193,6 +208,9 @@ func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
+		if err := s.command(ctx, id, req.Role); err != nil {
+			return wire.Session{}, err
+		}
 		return s.svc.ChangeRole(ctx, id, req.Role)
 	})
 }
@@ -202,7 +220,12 @@ func (s *server) takeOver(w http.ResponseWriter, r *http.Request) error {
 	if err := firstError(ValidateID("session", id), noBody(r)); err != nil {
 		return err
 	}
-	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) { return s.svc.TakeOver(ctx, id) })
+	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
+		if err := s.command(ctx, id, wire.TakeOver); err != nil {
+			return wire.Session{}, err
+		}
+		return s.svc.TakeOver(ctx, id)
+	})
 }
 
 func (s *server) stopSession(w http.ResponseWriter, r *http.Request) error {
@@ -210,7 +233,12 @@ func (s *server) stopSession(w http.ResponseWriter, r *http.Request) error {
 	if err := firstError(ValidateID("session", id), noBody(r)); err != nil {
 		return err
 	}
-	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) { return s.svc.StopSession(ctx, id) })
+	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
+		if err := s.command(ctx, id, ""); err != nil {
+			return wire.Session{}, err
+		}
+		return s.svc.StopSession(ctx, id)
+	})
 }
 
 func (s *server) addExtension(w http.ResponseWriter, r *http.Request) error {

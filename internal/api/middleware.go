@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"livemon/internal/wire"
 )
 
 // recorder remembers what was answered, for the log and for the recovery of panics.
@@ -68,12 +70,18 @@ func (s *server) outermost(next http.Handler) http.Handler {
 	})
 }
 
-// operation wraps one route: origin, token, parameters, and the error it returns.
-func (s *server) operation(auth *authorizer, rt route) http.Handler {
+// operation wraps one route: origin, who asks, parameters, and the error it returns.
+func (s *server) operation(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := checkOrigin(r)
 		if err == nil && !rt.open {
-			err = auth.check(w, r)
+			var actor wire.Actor
+			if actor, err = s.auth.who(w, r); err == nil {
+				r = r.WithContext(wire.WithActor(r.Context(), actor))
+			}
+		}
+		if err == nil && rt.admin {
+			err = s.adminOnly(r.Context())
 		}
 		if err == nil && rt.method != "" {
 			err = checkQuery(r, rt.query)
@@ -96,27 +104,39 @@ func setDeadlines(w http.ResponseWriter, read, write time.Time) {
 }
 
 type authorizer struct {
-	want  [sha256.Size]byte
-	empty bool
+	want     [sha256.Size]byte
+	empty    bool
+	accounts wire.Accounts // nil: none
 }
 
-func newAuthorizer(token string) *authorizer {
-	return &authorizer{want: sha256.Sum256([]byte(token)), empty: token == ""}
+func newAuthorizer(token string, accounts wire.Accounts) *authorizer {
+	return &authorizer{want: sha256.Sum256([]byte(token)), empty: token == "", accounts: accounts}
 }
 
-// check compares hashes, so that the time it takes tells neither the token nor its length.
-func (a *authorizer) check(w http.ResponseWriter, r *http.Request) error {
+// who returns whose token a request has: the operator's, or an account's. Hashes
+// are compared, so that the time it takes tells neither the token nor its length.
+func (a *authorizer) who(w http.ResponseWriter, r *http.Request) (wire.Actor, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) == 1 {
 		scheme, token, found := strings.Cut(values[0], " ")
 		got := sha256.Sum256([]byte(token))
 		same := subtle.ConstantTimeCompare(got[:], a.want[:]) == 1
-		if found && strings.EqualFold(scheme, "Bearer") && same && !a.empty {
-			return nil
+		bearer := found && strings.EqualFold(scheme, "Bearer")
+		if bearer && same && !a.empty {
+			return wire.Actor{Operator: true, Admin: true, Via: "api", From: remote(r)}, nil
+		}
+		if bearer && a.accounts != nil {
+			actor, err := a.accounts.Authenticate(r.Context(), token, "api", r.RemoteAddr)
+			if err == nil && actor.Token != "" {
+				return actor, nil
+			}
+			if err != nil && !errors.Is(err, wire.ErrDenied) {
+				return wire.Actor{}, err
+			}
 		}
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="livemon"`)
-	return httpError{http.StatusUnauthorized,
+	return wire.Actor{}, httpError{http.StatusUnauthorized,
 		"the API token is missing or wrong; 'livemon serve' writes it to a file that only its user can read"}
 }
 

@@ -124,13 +124,18 @@ var goTypes = map[string]any{
 	"Extension": wire.Extension{}, "Finding": wire.Finding{}, "Node": wire.Node{}, "Error": wire.Error{},
 	"VersionInfo": api.VersionInfo{}, "Health": api.Health{},
 	"MonitorRequest": wire.MonitorRequest{}, "RoleRequest": api.RoleRequest{}, "ExtensionRequest": api.ExtensionRequest{},
+	"Actor": wire.Actor{}, "Account": wire.Account{}, "AccountRequest": api.AccountRequest{}, "Lock": wire.Lock{},
+	"Token": wire.Token{}, "TokenRequest": api.TokenRequest{}, "NewToken": wire.NewToken{},
+	"Notice": wire.Notice{}, "Team": wire.Team{}, "TeamRequest": api.TeamRequest{},
 }
 
-var requests = []string{"MonitorRequest", "RoleRequest", "ExtensionRequest"}
+var requests = []string{"MonitorRequest", "RoleRequest", "ExtensionRequest", "AccountRequest", "TokenRequest", "TeamRequest"}
 
 var enums = map[string][]string{
 	"Role":       {string(wire.Joining), string(wire.Monitor), string(wire.Coach), string(wire.Barge), string(wire.TakeOver)},
 	"Status":     {string(wire.Requested), string(wire.Ringing), string(wire.Answered), string(wire.Listening), string(wire.Waiting), string(wire.Ended)},
+	"Action":     {string(wire.ActionListen), string(wire.ActionCoach), string(wire.ActionBarge), string(wire.ActionTakeOver)},
+	"NoticeKind": {string(wire.NoticeNone), string(wire.NoticeAgent), string(wire.NoticeAll)},
 	"Hold":       {string(wire.HeldByAgent), string(wire.HeldByCustomer)},
 	"AgentState": {string(wire.Idle), string(wire.AgentRinging), string(wire.OnCall), string(wire.OnHold), string(wire.InConference), string(wire.WrapUp), string(wire.LoggedOut)},
 }
@@ -313,10 +318,12 @@ func TestEveryDescribedErrorIsProvokedAndNoOther(t *testing.T) {
 	doc, ops := loadOpenAPI(t)
 	bodies := map[string]string{
 		"POST /v1/sessions": `{"agent":"1001","phone":"1002"}`, "POST /v1/sessions/{id}/role": `{"role":"coach"}`, "POST /v1/extensions": `{"number":"1"}`,
+		"POST /v1/accounts": `{"name":"sue"}`, "PATCH /v1/accounts/{account}": `{"rank":1}`, "POST /v1/accounts/{account}/tokens": `{"name":"x"}`,
+		"POST /v1/teams": `{"name":"support"}`, "PATCH /v1/teams/{team}": `{"every":5}`,
 	}
 	for route, op := range ops {
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", "s1", "{number}", "1002").Replace(path)
+		path = strings.NewReplacer("{id}", "s1", "{number}", "1002", "{account}", "sue", "{team}", "support").Replace(path)
 		described := map[string]bool{}
 		for status, r := range op.Responses {
 			if status[0] == '2' {

@@ -27,6 +27,9 @@ type ServerOptions struct {
 	// Token is what clients must present. While it is empty every request but
 	// /healthz is refused.
 	Token string
+	// Accounts knows whose tokens are good besides, and who may see and do what.
+	// Nil is none: then there is the one token only, and it opens everything.
+	Accounts wire.Accounts
 	// Logger receives one debug line a request, and each failure with its cause. Nil discards.
 	Logger *slog.Logger
 	// Version is what /v1/version answers.
@@ -38,6 +41,8 @@ type ServerOptions struct {
 
 type server struct {
 	svc      wire.Service
+	accounts wire.Accounts // nil: none
+	auth     *authorizer
 	log      *slog.Logger
 	version  string
 	stopping <-chan struct{}
@@ -48,12 +53,13 @@ type server struct {
 type route struct {
 	method, path string
 	open         bool     // answered without a token
+	admin        bool     // not for accounts that do not administer
 	query        []string // the parameters it takes
 	serve        func(*server, http.ResponseWriter, *http.Request) error
 }
 
 func routes() []route {
-	return []route{
+	return append([]route{
 		{method: "GET", path: "/healthz", open: true, serve: (*server).health},
 		{method: "GET", path: "/v1/version", serve: (*server).getVersion},
 		{method: "GET", path: "/v1/openapi.yaml", serve: (*server).openAPI},
@@ -65,15 +71,15 @@ func routes() []route {
 		{method: "DELETE", path: "/v1/sessions/{id}", serve: (*server).stopSession},
 		{method: "POST", path: "/v1/sessions/{id}/role", serve: (*server).changeRole},
 		{method: "POST", path: "/v1/sessions/{id}/takeover", serve: (*server).takeOver},
-		{method: "GET", path: "/v1/audit", query: []string{"session", "agent", "supervisor", "since", "until", "after", "limit"}, serve: (*server).audit},
-		{method: "GET", path: "/v1/audit/export", query: []string{"session", "agent", "supervisor", "since", "until"}, serve: (*server).exportAudit},
-		{method: "GET", path: "/v1/audit/head", serve: (*server).auditHead},
+		{method: "GET", path: "/v1/audit", admin: true, query: []string{"session", "agent", "supervisor", "since", "until", "after", "limit"}, serve: (*server).audit},
+		{method: "GET", path: "/v1/audit/export", admin: true, query: []string{"session", "agent", "supervisor", "since", "until"}, serve: (*server).exportAudit},
+		{method: "GET", path: "/v1/audit/head", admin: true, serve: (*server).auditHead},
 		{method: "GET", path: "/v1/extensions", serve: (*server).extensions},
-		{method: "POST", path: "/v1/extensions", serve: (*server).addExtension},
-		{method: "DELETE", path: "/v1/extensions/{number}", serve: (*server).removeExtension},
-		{method: "GET", path: "/v1/doctor", serve: (*server).doctor},
+		{method: "POST", path: "/v1/extensions", admin: true, serve: (*server).addExtension},
+		{method: "DELETE", path: "/v1/extensions/{number}", admin: true, serve: (*server).removeExtension},
+		{method: "GET", path: "/v1/doctor", admin: true, serve: (*server).doctor},
 		{method: "GET", path: "/v1/events", query: []string{"only"}, serve: (*server).events},
-	}
+	}, accountRoutes()...)
 }
 
 // NewServer returns the handler of the whole API. Serve it with Serve, whose
@@ -82,19 +88,18 @@ func NewServer(svc wire.Service, o ServerOptions) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{svc: svc, log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting)}
-	auth := newAuthorizer(o.Token)
+	s := &server{svc: svc, accounts: o.Accounts, auth: newAuthorizer(o.Token, o.Accounts), log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting)}
 
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
 	for _, rt := range routes() {
 		allowed[rt.path] = append(allowed[rt.path], rt.method)
-		mux.Handle(rt.method+" "+rt.path, s.operation(auth, rt))
+		mux.Handle(rt.method+" "+rt.path, s.operation(rt))
 	}
 	for path, methods := range allowed {
-		mux.Handle(path, s.operation(auth, route{serve: methodNotAllowed(methods)}))
+		mux.Handle(path, s.operation(route{serve: methodNotAllowed(methods)}))
 	}
-	mux.Handle("/", s.operation(auth, route{serve: func(*server, http.ResponseWriter, *http.Request) error {
+	mux.Handle("/", s.operation(route{serve: func(*server, http.ResponseWriter, *http.Request) error {
 		return httpError{http.StatusNotFound, "there is nothing here; GET /v1/openapi.yaml says what there is"}
 	}}))
 	return s.outermost(mux)

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newServer(t *testing.T) (*apitest.Fake, *httptest.Server) {
 	t.Helper()
 	fake := apitest.New()
-	srv := httptest.NewServer(api.NewServer(fake, api.ServerOptions{Token: token, Version: "1.2.3"}))
+	srv := httptest.NewServer(handler(fake))
 	t.Cleanup(srv.Close)
 	return fake, srv
 }
@@ -55,7 +55,7 @@ func ask(h http.Handler, method, target, body string, header ...string) *httptes
 }
 
 func handler(fake *apitest.Fake) http.Handler {
-	return api.NewServer(fake, api.ServerOptions{Token: token, Version: "1.2.3"})
+	return api.NewServer(fake, api.ServerOptions{Token: token, Accounts: fake, Version: "1.2.3"})
 }
 
 func errorOf(t *testing.T, w *httptest.ResponseRecorder) wire.Error {

@@ -1,4 +1,4 @@
-// Package apitest has a wire.Service for tests of what stands in front of one:
+// Package apitest has a wire.Service, which is a wire.Accounts, too, for tests of what stands in front of one:
 // the HTTP API and the command line. It keeps everything in memory, decides
 // nothing about rights or calls, and does only what a test tells it to.
 package apitest
@@ -40,7 +40,13 @@ type Fake struct {
 	changed    chan struct{}
 	calls      []string
 	fail       func(call string) error
+	kept       accounts
 }
+
+var (
+	_ wire.Service  = (*Fake)(nil)
+	_ wire.Accounts = (*Fake)(nil)
+)
 
 // New returns a Fake with two agents, one of them on a call, on one node.
 func New() *Fake {
