@@ -37,7 +37,10 @@ func FuzzAPI(f *testing.F) {
 		"uuid_kill a", "uuid_setvar a x y", "uuid_setvar_multi a x=1;y=2", "uuid_dump a json", "originate {a=b,c='d'}user/1003 &park()",
 		"originate {^^:a=b:c=d}[x=y]<z=1>sofia/gateway/g/1 &conference(r@x+flags{mute|deaf})", "show calls as json", "callcenter_config agent list",
 		"uuid_broadcast a play both", "uuid_park b", "uuid_hold toggle a", "sim press a 12w", "sim fail x refuse", "conference r transfer s 1 2",
-		"conference r play /x 1", "conference s dial user/1004 1 2", "uuid_send_dtmf a 1", "uuid_getvar a b", "xml_locate a b c d", "msleep 1", "hupall", ""} {
+		"conference r play /x 1", "conference s dial user/1004 1 2", "uuid_send_dtmf a 1", "uuid_getvar a b", "xml_locate a b c d", "msleep 1", "hupall", "",
+		"uuid_buglist a", "uuid_record a start /x 1", "uuid_record a stop all", "uuid_recv_dtmf b 3*", "callcenter_config agent set ready_time ag 9",
+		"callcenter_config agent set state ag 'In a queue call'", "uuid_broadcast a start_dtmf:: aleg", "uuid_transfer b eavesdrop:a inline",
+		"originate {eavesdrop_whisper_bleg=true}loopback/app=eavesdrop:a 'unset:x,eavesdrop:b' inline", "originate {execute_on_answer=eavesdrop a}user/1003 &eavesdrop(b)"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
