@@ -53,6 +53,7 @@ func (t *test) during(ctx context.Context, what string, old, new hearing, do fun
 	}
 	begun := t.mark()
 	if err := do(); err != nil {
+		t.look(what, legs, begun, t.mark(), old.or(new), tone.leak)
 		return err
 	}
 	if err := t.hear(ctx, underway); err != nil {
