@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,10 +53,11 @@ return {'OK', id, ARGV[2]}
 `)
 
 // AppendAudit adds a record to the audit stream, chained to the one before, and
-// returns its place. Event is required; a zero Time becomes now; ID, Seq and
-// Hash are ignored.
+// returns its place. Event is required; a zero Time becomes now; an empty Actor
+// and Origin become those of ctx; ID, Seq and Hash are ignored.
 func (s *Store) AppendAudit(ctx context.Context, rec wire.AuditRecord) (id string, err error) {
 	const op = "store audit record"
+	rec = asked(ctx, rec)
 	if rec.Time.IsZero() {
 		rec.Time = time.Now().UTC()
 	}
@@ -85,6 +87,15 @@ func (s *Store) AppendAudit(ctx context.Context, rec wire.AuditRecord) (id strin
 		return "", err
 	}
 	return id, nil
+}
+
+// asked fills in who asked, and from where, if ctx knows and the record does not.
+func asked(ctx context.Context, rec wire.AuditRecord) wire.AuditRecord {
+	if a, ok := wire.ActorOf(ctx); ok && rec.Actor == "" {
+		rec.Actor = a.Name()
+		rec.Origin = cmp.Or(rec.Origin, a.From)
+	}
+	return rec
 }
 
 // refuse records that what rec says did not happen after all. It is called when

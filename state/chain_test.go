@@ -74,6 +74,31 @@ func TestEverythingIsChained(t *testing.T) {
 	})
 }
 
+// TestWhoAsked: a record says who asked, and from where, as the request knew it.
+func TestWhoAsked(t *testing.T) {
+	each(t, func(t *testing.T, s *state.Store) {
+		l := lease(t, s, "fs1", "a")
+		create(t, s, l, "s1", "c1")
+		ctx := wire.WithActor(context.Background(), wire.Actor{Account: "anna", Via: "api", From: "192.0.2.7"})
+		value(s.AppendAudit(ctx, record("x")))(t)
+		value(s.ChangeRole(ctx, l, "s1", wire.Coach, whole("s1", wire.Monitor)))(t)
+		value(s.ChangeRole(ctx, l, "s1", wire.Barge, wire.AuditRecord{}))(t)
+		own := record("x")
+		own.Actor = "bert"
+		value(s.AppendAudit(ctx, own))(t)
+		own = record("x")
+		own.Origin = "1002"
+		value(s.AppendAudit(ctx, own))(t)
+		var got []string
+		for _, r := range audit(t, s, wire.AuditFilter{}) {
+			got = append(got, r.Actor+"@"+r.Origin)
+		}
+		if want := []string{"@", "anna@192.0.2.7", "anna@192.0.2.7", "anna@192.0.2.7", "bert@", "anna@1002"}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
 // TestWritersMakeOneChain has several controllers add at the same time, some of
 // whose answers get lost.
 func TestWritersMakeOneChain(t *testing.T) {

@@ -101,6 +101,7 @@ func (s *Store) changeAtOnce(ctx context.Context, l Lease, id string, to wire.Ro
 		return wire.Session{}, false, nil
 	}
 	const op = "change role"
+	rec = asked(ctx, rec)
 	rec.To = to
 	if checkAudit(rec) != nil {
 		return wire.Session{}, false, nil
