@@ -30,7 +30,7 @@ fails: then it is {"code":9013,"message":"…"}.`,
 		Action:                    missingCommand,
 		Commands: []*cli.Command{
 			serveCommand(), agentsCommand(), monitorCommand(), roleCommand(), takeoverCommand(), stopCommand(), sessionsCommand(),
-			auditCommand(), extensionsCommand(), doctorCommand(), fsconfCommand(), selftestCommand(), switchsimCommand(), demoCommand(),
+			auditCommand(), supervisorsCommand(), teamsCommand(), tokensCommand(), extensionsCommand(), doctorCommand(), fsconfCommand(), selftestCommand(), switchsimCommand(), demoCommand(),
 			completionCommand(), versionCommand(),
 		},
 	}

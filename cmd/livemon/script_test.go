@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fake-serve": func(ts *testscript.TestScript, _ bool, _ []string) {
-				srv := httptest.NewServer(api.NewServer(fakeOf(ts), api.ServerOptions{Token: testToken}))
+				srv := httptest.NewServer(api.NewServer(fakeOf(ts), api.ServerOptions{Token: testToken, Accounts: fakeOf(ts)}))
 				ts.Defer(srv.Close)
 				ts.Setenv("LIVEMON_API", srv.URL)
 				ts.Setenv("LIVEMON_TOKEN", testToken)
