@@ -58,7 +58,7 @@ func call(t *testing.T, farm *sipphone.Farm, name string) (*pbx, error) {
 		t.Fatal(err)
 	}
 	p := &pbx{t: t, ctx: ctx, farm: farm, asked: make(chan *sip.Request, 10)}
-	for _, method := range []sip.RequestMethod{sip.INVITE, sip.REFER, sip.BYE} {
+	for _, method := range []sip.RequestMethod{sip.INVITE, sip.REFER, sip.BYE, sip.INFO} {
 		server.OnRequest(method, func(req *sip.Request, tx sip.ServerTransaction) { p.serve(req, tx) })
 	}
 	server.OnAck(func(*sip.Request, sip.ServerTransaction) {})
@@ -388,5 +388,75 @@ func TestEnds(t *testing.T) {
 	cancel()
 	if _, err := farm.Answered(short, "anna"); !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting for a telephone that nobody calls: %v", err)
+	}
+}
+
+// keysBy presses keys on a telephone that sends them in one of its ways.
+func keysBy(t *testing.T, keys sipphone.Keys, pressed string) (*pbx, <-chan error) {
+	t.Helper()
+	farm := start(t)
+	p, leg := answered(t, farm, sipphone.Phone{Keys: keys})
+	done := make(chan error, 1)
+	go func() { done <- leg.Press(p.ctx, pressed, 40*time.Millisecond) }()
+	return p, done
+}
+
+func TestKeysByInfo(t *testing.T) {
+	p, done := keysBy(t, sipphone.KeysInfo, "4#")
+	for _, key := range []string{"4", "#"} {
+		if body := string(p.want(sip.INFO).Body()); !strings.HasPrefix(body, "Signal="+key+"\r\n") {
+			t.Errorf("%q, want the key %s", body, key)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeysInAudio(t *testing.T) {
+	p, done := keysBy(t, sipphone.KeysAudio, "4")
+	loud := func(packet []byte) bool { return bytes.Count(packet[12:], []byte{0xff}) < 100 }
+	var packet []byte
+	for packet = p.packet(); !loud(packet); packet = p.packet() {
+		if p.ctx.Err() != nil {
+			t.Fatal("no tones")
+		}
+	}
+	var want [160]float64
+	for i := range want { // the key 4 is 770 and 1209 Hz
+		a := 2 * math.Pi * float64(i) / 8000
+		want[i] = math.Sin(770*a) + math.Sin(1209*a)
+	}
+	// The sign of each loud sample is that of the two tones.
+	for i, v := range want {
+		if negative := packet[12+i]&0x80 == 0; math.Abs(v) > 0.1 && negative != (v < 0) {
+			t.Fatalf("sample %d is not of the key's tones", i)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStall(t *testing.T) {
+	farm := start(t)
+	p, leg := answered(t, farm, sipphone.Phone{Tone: 400})
+	p.packet()
+	leg.Stall(200 * time.Millisecond)
+	last, most, got := time.Now(), time.Duration(0), 0
+	sequence := -1
+	for range 30 {
+		packet := p.packet()
+		n := int(packet[2])<<8 | int(packet[3])
+		if sequence >= 0 && n != (sequence+1)&0xffff {
+			t.Fatalf("packet %d follows %d", n, sequence)
+		}
+		sequence = n
+		most = max(most, time.Since(last))
+		last = time.Now()
+		got++
+	}
+	if most < 150*time.Millisecond {
+		t.Errorf("of %d packets none was held back: at most %v between two", got, most)
 	}
 }
