@@ -15,7 +15,10 @@
 //   - At most one session of a call has a Desired role that speaks.
 //   - No Desired role is stored before the audit record of the change is. A
 //     crash between the two leaves a record without a change, never the reverse.
-//   - Everything but the audit stream, the extensions, accounts with their teams
+//   - Audit records make one chain of hashes, however many controllers add to it
+//     and whatever crashes; a Verifier finds what was done to it afterwards. Old
+//     records are only removed after a record of that.
+//   - Everything but the audit stream with its head, the extensions, accounts with their teams
 //     and tokens, and one counter per node expires when nobody renews it. Accounts,
 //     teams, tokens and logins are bounded in number.
 //   - Passwords, PINs, tokens and logins are kept as the hashes that are given;
