@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"livemon/internal/wire"
 )
 
@@ -37,8 +35,8 @@ func (s *Store) AuditHead(ctx context.Context) (wire.AuditHead, error) {
 func (s *Store) readHead(ctx context.Context) (Head, error) {
 	c, cancel := s.bound(ctx)
 	defer cancel()
-	text, err := s.rdb.Get(c, auditHeadKey).Result()
-	if err == redis.Nil || err != nil && strings.Contains(err.Error(), "WRONGTYPE") {
+	text, err := s.rdb.GetRange(c, auditHeadKey, 0, maxHead).Result()
+	if err != nil && strings.Contains(err.Error(), "WRONGTYPE") {
 		return Head{}, nil
 	}
 	if err != nil {

@@ -30,6 +30,7 @@ const (
 	chainVersion = "livemon-audit-1"
 	hashLen      = 2 * sha256.Size
 	maxSeq       = 999_999_999_999_999 // fits a script's numbers, and nobody's records
+	maxHead      = hashLen + 16        // bytes of the longest head
 	headLookBack = 100                 // entries among which a lost head is looked for
 )
 
@@ -58,7 +59,7 @@ func (h Head) String() string {
 // ParseHead reads what String gives of a head that is not zero; the error wraps
 // wire.ErrBadRequest.
 func ParseHead(s string) (Head, error) {
-	if len(s) <= hashLen+16 {
+	if len(s) <= maxHead {
 		seq, hash, ok := strings.Cut(s, ":")
 		if n, err := parseSeq(seq); ok && err == nil && isHash(hash) {
 			return Head{n, hash}, nil
@@ -127,8 +128,8 @@ local function soundHead(h)
   return q and #q <= 15 and #x == %d
 end
 local function chainHead(stream, head)
-  local h = redis.call('GET', head)
-  if h and soundHead(h) then return h end
+  local h = redis.call('GETRANGE', head, 0, %d)
+  if soundHead(h) then return h end
   for _, e in ipairs(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', %d)) do
     local f = {}
     for i = 1, #e[2], 2 do f[e[2][i]] = e[2][i + 1] end
@@ -143,7 +144,7 @@ local function chainAdd(stream, head, n)
   redis.call('SET', head, ARGV[n + 1])
   return id
 end
-`, hashLen, headLookBack, seqField, hashField, auditField, seqField, prevField, hashField)
+`, hashLen, maxHead, headLookBack, seqField, hashField, auditField, seqField, prevField, hashField)
 
 // encodeAudit gives the bytes that are stored and hashed. They hold nothing that
 // a terminal acts on.
