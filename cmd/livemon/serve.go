@@ -13,6 +13,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
+	"livemon/internal/access"
+	"livemon/internal/accounts"
 	"livemon/internal/api"
 	"livemon/internal/config"
 	"livemon/internal/monitor"
@@ -122,6 +124,12 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	people, err := accounts.New(store, accounts.Options{
+		Access: access.Config{Never: access.Never{Agents: cfg.NeverMonitor}, OperatorListens: cfg.OperatorListens}, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("the HTTP API cannot listen: %w", err)
@@ -133,7 +141,7 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 	monCtx, stopMonitor := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAPI()
 	defer stopMonitor()
-	handler := api.NewServer(mon, api.ServerOptions{Token: token, Logger: log, Version: version(), Stopping: apiCtx.Done()})
+	handler := api.NewServer(mon, api.ServerOptions{Token: token, Accounts: people, Logger: log, Version: version(), Stopping: apiCtx.Done()})
 	log.Info("livemon is running", "version", version(), "api", "http://"+ln.Addr().String(), "switches", len(cfg.FreeSWITCH))
 
 	var g errgroup.Group
@@ -148,6 +156,7 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 		}
 		return nil
 	})
+	g.Go(func() error { return people.Run(monCtx) })
 	g.Go(func() error {
 		_ = store.KeepAudit(apiCtx, time.Duration(cfg.AuditKeep)) // it ends with apiCtx only
 		return nil

@@ -33,6 +33,7 @@ func serveFlags() []cli.Flag {
 		outboundFlag(),
 		&cli.StringSliceFlag{Name: "dial", Usage: "how to ring numbers: `REGEXP=DIALSTRING` with $0 for the number; repeatable, the first that matches counts", DefaultText: "\\d{2,6}=user/$0", EnvVars: []string{"LIVEMON_DIAL"}},
 		&cli.StringSliceFlag{Name: "never-monitor", Usage: "agents whom nobody may listen to: a `PATTERN` with * and ?; repeatable", EnvVars: []string{"LIVEMON_NEVER_MONITOR"}},
+		&cli.BoolFlag{Name: "operator-listens", Usage: "let the machine's own token listen although there are accounts", EnvVars: []string{"LIVEMON_OPERATOR_LISTENS"}},
 		&cli.BoolFlag{Name: "trust-caller-id", Usage: "know supervisors who dial in by their caller id, which anybody can forge", EnvVars: []string{"LIVEMON_TRUST_CALLER_ID"}},
 		&cli.BoolFlag{Name: "dial-in-coaching", Usage: "let supervisors who dial in coach, barge in and take over (default: yes; --dial-in-coaching=false lets them only listen)", EnvVars: []string{"LIVEMON_DIAL_IN_COACHING"}},
 		&cli.StringFlag{Name: "on-transfer", Usage: "what a session does when the agent transfers the customer to another agent: `end` or follow", DefaultText: "end", EnvVars: []string{"LIVEMON_ON_TRANSFER"}},
@@ -59,7 +60,7 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 			*to = c.String(name)
 		}
 	}
-	for name, to := range map[string]*bool{"trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "log-json": &cfg.LogJSON} {
+	for name, to := range map[string]*bool{"operator-listens": &cfg.OperatorListens, "trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "log-json": &cfg.LogJSON} {
 		if c.IsSet(name) {
 			*to = c.Bool(name)
 		}

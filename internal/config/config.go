@@ -73,6 +73,8 @@ type Config struct {
 	FSConf        FSConf     `yaml:"fsconf"`
 	NeverMonitor  []string   `yaml:"never-monitor"` // agents, as patterns with * ? [a-z]
 	TrustCallerID bool       `yaml:"trust-caller-id"`
+	// OperatorListens lets the machine's own token listen although there are accounts.
+	OperatorListens bool `yaml:"operator-listens"`
 	// DialInCoaching is whether supervisors who dial in may coach, barge in and take over.
 	DialInCoaching bool          `yaml:"dial-in-coaching"`
 	OnTransfer     string        `yaml:"on-transfer"`  // TransferEnds or TransferFollow: what a session does when the customer is transferred
