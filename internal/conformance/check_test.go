@@ -44,6 +44,8 @@ type check struct {
 	legs   []*leg
 	notes  []string
 	events *record
+	// searched is in how many windows nobody was found whom never looked for.
+	searched int
 }
 
 // leg is one telephone's channel.
@@ -51,6 +53,7 @@ type leg struct {
 	Telephone
 	name string // of the telephone
 	uuid string
+	tap  string // of a supervisor: the leg that carries his voice to the pupil
 }
 
 // failure is how a case ends that does not hold.
@@ -296,7 +299,9 @@ func (l *leg) windows(speaker *leg, from, to time.Time) int {
 
 // never fails when listener heard speaker in any window since a time.
 func (c *check) never(listener, speaker *leg, since time.Time, when string) {
-	n := listener.windows(speaker, since, time.Now())
+	heard, windows := listener.count(since, time.Now())
+	n := heard[speaker.name]
+	c.searched += windows
 	c.want(n == 0, "%s: %s heard %s in %d windows", when, c.short(listener), c.short(speaker), n)
 }
 

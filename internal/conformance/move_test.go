@@ -9,6 +9,10 @@ import (
 	"livemon/fsconf"
 )
 
+// settled is for how long the parties have heard each other, at the least, when
+// hears has returned.
+const settled = 200 * time.Millisecond
+
 var moveFacts = []fact{
 	{name: "move", room: true,
 		claim: "`uuid_transfer -both … inline` brings both legs of a bridge into a room, from whichever leg it is sent; each hears the other there.",
@@ -19,7 +23,7 @@ var moveFacts = []fact{
 				legs := []*leg{a, b}
 				c.move(legs[from], legs[1-from])
 				c.hears("in the room", heard{a: {b}, b: {a}})
-				c.note("gap into the room: %d ms for the party that was called first, %d ms for the other", ms(a.gap(b, began.Add(-time.Second), time.Now())), ms(b.gap(a, began.Add(-time.Second), time.Now())))
+				c.note("gap into the room: %d ms for the party that was called first, %d ms for the other", ms(a.gap(b, began.Add(-settled), time.Now())), ms(b.gap(a, began.Add(-settled), time.Now())))
 			}
 		}},
 	{name: "move-and-return", room: true,
@@ -35,11 +39,11 @@ var moveFacts = []fact{
 					began := time.Now()
 					c.move(b, a)
 					c.hears("in the room", heard{a: {b}, b: {a}})
-					in = append(in, a.gap(b, began.Add(-time.Second/2), time.Now()), b.gap(a, began.Add(-time.Second/2), time.Now()))
+					in = append(in, a.gap(b, began.Add(-settled), time.Now()), b.gap(a, began.Add(-settled), time.Now()))
 					began = time.Now()
 					c.bridged(a, b)
 					c.hears("in the bridge", heard{a: {b}, b: {a}})
-					out = append(out, a.gap(b, began.Add(-time.Second/2), time.Now()), b.gap(a, began.Add(-time.Second/2), time.Now()))
+					out = append(out, a.gap(b, began.Add(-settled), time.Now()), b.gap(a, began.Add(-settled), time.Now()))
 				}
 			}
 			c.note("%d moves, gap in median %d ms, longest %d ms; %d returns, %d ms, %d ms", len(in)/2, ms(median(in)), ms(slices.Max(in)), len(out)/2, ms(median(out)), ms(slices.Max(out)))

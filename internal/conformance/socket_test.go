@@ -260,18 +260,17 @@ func (c *check) loopback() *leg {
 	return l
 }
 
-// delays is how long events take in median, from what sets them off.
+// delays is how long events take in median: from a command to the event that says
+// that it was done.
 func (c *check) delays() time.Duration {
-	l := c.parked("fast")
 	var all []time.Duration
-	for i := range 30 {
-		c.pause(time.Duration(20+i) * time.Millisecond) // not in step with the switch
-		at, began := c.events.now(), time.Now()
-		c.ok("uuid_recv_dtmf %s 1", l.uuid)
-		c.await(at, "event=DTMF", "Unique-ID="+l.uuid)
+	for i := range 40 {
+		c.pause(time.Duration(10+i) * time.Millisecond) // not in step with the switch
+		at, began, id := c.events.now(), time.Now(), newUUID()
+		c.must(c.client.BGAPI(c.ctx, id, "uuid_exists x"))
+		c.await(at, "event=BACKGROUND_JOB", "Job-UUID="+id)
 		all = append(all, time.Since(began))
 	}
-	c.must(l.Hangup(c.ctx))
 	return median(all)
 }
 

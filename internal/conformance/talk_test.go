@@ -24,6 +24,7 @@ var roomFacts = []fact{
 				c.must(user.Hangup(c.ctx))
 				c.gone(user)
 			}
+			c.note("the user heard the supervisor in none of %d windows in which he must not", c.searched)
 		}},
 	{name: "two-supervisors", room: true,
 		claim: "A second supervisor who monitors hears the parties and not the coach; when the one barges he hears him too.",
