@@ -2,9 +2,11 @@ package accounts
 
 import (
 	"context"
+	"errors"
 
 	"livemon/internal/access"
 	"livemon/internal/wire"
+	"livemon/state"
 )
 
 // Allowed tells whether an actor may do something to an agent's call, with this
@@ -25,6 +27,20 @@ func (s *Service) Allowed(ctx context.Context, actor wire.Actor, action wire.Act
 	}
 	if refusal := rules.May(actor, action, agent, access.Call{User: user, Marks: marks}); refusal != nil {
 		return refusal
+	}
+	return err
+}
+
+// Check implements wire.Accounts: it is Allowed for the actor in ctx, by what is
+// known of the agent's call without asking its switch.
+func (s *Service) Check(ctx context.Context, action wire.Action, agent wire.Agent, session string) error {
+	actor, _ := wire.ActorOf(ctx)
+	err := s.Allowed(ctx, actor, action, agent, agent.User, nil)
+	var r *access.Refusal
+	if errors.As(err, &r) {
+		// It has been refused; that it cannot be recorded changes nothing.
+		_ = s.record(ctx, wire.AuditRecord{Event: state.EventRefused, Session: session, Supervisor: actor.Account, Agent: agent.Agent, User: agent.User,
+			Node: agent.Node, Call: agent.Call, Code: int(r.Code()), Detail: string(action) + ": " + r.Why})
 	}
 	return err
 }

@@ -101,6 +101,34 @@ func TestAllowed(t *testing.T) {
 	})
 }
 
+// TestRefusalsAreRecorded asks for what is not allowed.
+func TestRefusalsAreRecorded(t *testing.T) {
+	h := open(t, state.EmbeddedURL, Options{}, false)
+	value(h.AddAccount(operator, "sue", wire.AccountChange{Rights: ptr([]wire.Action{wire.ActionListen}), Agents: ptr([]string{"anna"})}, false))(t)
+	sue := as(wire.Actor{Account: "sue", Via: "api", From: "192.0.2.1"})
+	on := anna
+	on.User, on.Node, on.Call = "+4930", "pbx", "c1"
+	must(t, h.Check(sue, wire.ActionListen, on, "s1"))
+	before := len(audit(t, h))
+	wantsRule(t, h.Check(sue, wire.ActionCoach, on, "s1"), access.RuleRole)
+	wantsRule(t, h.Check(sue, wire.ActionListen, stranger, ""), access.RuleUnseen)
+	wantsRule(t, h.Check(operator, wire.ActionListen, on, ""), access.RuleOperator)
+	got := audit(t, h)[before:]
+	if len(got) != 3 {
+		t.Fatalf("records %+v", got)
+	}
+	r := got[0]
+	r.ID, r.Seq, r.Hash, r.Time = "", 0, "", time.Time{}
+	want := wire.AuditRecord{Event: state.EventRefused, Session: "s1", Supervisor: "sue", Actor: "sue", Agent: "anna", User: "+4930", Node: "pbx", Call: "c1", Via: "api",
+		Origin: "192.0.2.1", Code: 9025, Detail: "coach: the account has no right to coach"}
+	if r != want {
+		t.Errorf("recorded as %+v", r)
+	}
+	if got[1].Code != 9021 || !strings.Contains(got[1].Detail, "neither in the account's teams") || got[2].Actor != wire.OperatorName {
+		t.Errorf("recorded as %+v", got[1:])
+	}
+}
+
 // TestNotWatching learns of others' changes without Run.
 func TestNotWatching(t *testing.T) {
 	h := open(t, state.EmbeddedURL, Options{}, false)

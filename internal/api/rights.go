@@ -161,7 +161,7 @@ func (s *server) command(ctx context.Context, id string, to wire.Role) error {
 	if to == "" || to == wire.Monitor {
 		return nil // towards less
 	}
-	err := s.accounts.Allowed(ctx, actor, wire.ActionOf(to), agent, agent.User, nil)
+	err := s.accounts.Check(ctx, wire.ActionOf(to), agent, id)
 	if fault.Of(err) == fault.StoreUnavailable {
 		return nil // the service refuses what it cannot record; towards less it need not
 	}
@@ -202,7 +202,7 @@ func (s *server) request(ctx context.Context, req wire.MonitorRequest) (wire.Mon
 		return req, nil
 	}
 	if !restricted {
-		return req, s.accounts.Allowed(ctx, actor, wire.ActionListen, wire.Agent{Agent: req.Agent}, "", nil)
+		return req, s.accounts.Check(ctx, wire.ActionListen, wire.Agent{Agent: req.Agent}, "")
 	}
 	view, err := s.accounts.View(ctx)
 	if err != nil {
@@ -213,9 +213,15 @@ func (s *server) request(ctx context.Context, req wire.MonitorRequest) (wire.Mon
 		return req, err
 	}
 	var hits []wire.Agent
+	hiding := wire.Agent{Agent: req.Agent}
 	for _, a := range agents {
-		if _, visible := view(a); visible && (req.Node == "" || req.Node == a.Node) && called(a, req.Agent) {
+		if req.Node != "" && req.Node != a.Node || !called(a, req.Agent) {
+			continue
+		}
+		if _, visible := view(a); visible {
 			hits = append(hits, a)
+		} else {
+			hiding = a
 		}
 	}
 	if len(hits) > 1 {
@@ -236,12 +242,16 @@ func (s *server) request(ctx context.Context, req wire.MonitorRequest) (wire.Mon
 	}
 	switch {
 	case len(hits) == 0:
+		// Whether there is such an agent is for the record, and for nobody else.
+		if err := s.accounts.Check(ctx, wire.ActionListen, hiding, ""); fault.Of(err) == fault.StoreUnavailable {
+			return req, err
+		}
 		return req, noAgent(req.Agent)
 	case len(hits) > 1:
 		return req, badRequest("several agents are called %q; give the whole name, and the node", clip(req.Agent, 80))
 	}
 	a := hits[0]
-	if err := s.accounts.Allowed(ctx, actor, wire.ActionListen, a, a.User, nil); err != nil {
+	if err := s.accounts.Check(ctx, wire.ActionListen, a, ""); err != nil {
 		return req, hidden(err, func() error { return noAgent(req.Agent) })
 	}
 	req.Agent, req.Node, req.Supervisor = a.Agent, a.Node, actor.Account

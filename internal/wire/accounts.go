@@ -136,11 +136,11 @@ type Accounts interface {
 	// ChangePassword changes the actor's own password, which ends all his logins.
 	ChangePassword(ctx context.Context, old, changed string) error
 
-	// Allowed tells whether somebody may do something to an agent's call: nil,
-	// fault.NotAllowed or fault.RoleNotAllowed, wrapped as wire.ErrNotFound where the
-	// agent must not be told apart from one who does not exist, or
-	// fault.StoreUnavailable when that cannot be known now.
-	Allowed(ctx context.Context, actor Actor, action Action, agent Agent, user string, marks map[string]string) error
+	// Check tells whether the actor may do something to an agent's call: nil,
+	// fault.NotAllowed or fault.RoleNotAllowed, wrapped as ErrNotFound where the agent
+	// must not be told apart from one who does not exist, or fault.StoreUnavailable
+	// when that cannot be known now. A refusal is recorded. session may be empty.
+	Check(ctx context.Context, action Action, agent Agent, session string) error
 	// View returns how the actor sees an agent, and whether he does at all.
 	View(ctx context.Context) (func(Agent) (Agent, bool), error)
 	// Changed returns a channel that is closed at the next change of anything here.

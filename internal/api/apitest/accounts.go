@@ -67,8 +67,9 @@ func (f *Fake) Authenticate(_ context.Context, secret, via, from string) (wire.A
 	return wire.Actor{}, wire.ErrDenied
 }
 
-// Allowed implements wire.Accounts. It is not among the Calls.
-func (f *Fake) Allowed(_ context.Context, actor wire.Actor, action wire.Action, agent wire.Agent, _ string, _ map[string]string) error {
+// Check implements wire.Accounts. It is not among the Calls.
+func (f *Fake) Check(ctx context.Context, action wire.Action, agent wire.Agent, _ string) error {
+	actor, _ := wire.ActorOf(ctx)
 	f.mu.Lock()
 	refuse := f.kept.refuse
 	f.mu.Unlock()
