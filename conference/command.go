@@ -160,6 +160,28 @@ func ids(v []int) string {
 	return strings.Join(s, ",")
 }
 
+// WhisperLine makes the leg that carries a supervisor's voice to the pupil, past
+// the room: a loopback, one end of which taps what his telephone says, while the
+// other gives it to the pupil's telephone, and to nobody else. It is an "originate"
+// that is answered once both ends are in place; whoever hangs the leg up ends it.
+// vars are set on both ends. The arguments must be channels' ids and variables
+// that need no quoting.
+func WhisperLine(leg, pupil, supervisor string, vars ...string) string {
+	vars = append([]string{
+		"origination_uuid=" + leg,
+		"origination_caller_id_name=livemon",
+		"loopback_bowout=false",
+		"loopback_bowout_on_execute=false",
+		"eavesdrop_enable_dtmf=false",
+		"eavesdrop_bridge_bleg=true",
+		"eavesdrop_whisper_bleg=true",
+	}, vars...)
+	// The variables reach both ends. Those that the pupil's end needs are taken off
+	// the supervisor's, which is to read what he says and nothing else.
+	tap := []string{"unset:eavesdrop_bridge_bleg", "unset:eavesdrop_whisper_bleg", "set:eavesdrop_bridge_aleg=true", "eavesdrop:" + supervisor}
+	return fmt.Sprintf("originate {%s}loopback/app=eavesdrop:%s '%s' inline", strings.Join(vars, ","), pupil, strings.Join(tap, ","))
+}
+
 // PlayLine plays a file to one member of a room and to nobody else. The file is
 // a path or a stream without blanks.
 func PlayLine(room, file string, member int) string {

@@ -74,50 +74,34 @@ func (p *planner) supervisors(f func(Member, wire.Role)) {
 	}
 }
 
-// mixed tells whether a supervisor in a role is to be heard through the room's
-// mix. A coach is in rooms of ours, which are locked. In a room that others may
-// enter a newcomer would hear him before any relation could be set: there he
-// stays mute, and whispers.
-func (p *planner) mixed(role wire.Role) bool {
-	return role.Speaks() && (p.room.Ours || role != wire.Coach)
-}
+// mixed tells whether a supervisor in a role is heard through the room's mix. A
+// coach is not: he stays mute, and whispers past it. A relation could keep him
+// from the others only as long as he stays: when he is kicked or hangs up, the mix
+// loses his voice some frames before it stops subtracting it for those who have a
+// relation with him, and they hear just that. And whoever joins a room hears a coach
+// before any relation can be set.
+func mixed(role wire.Role) bool { return role == wire.Barge || role == wire.TakeOver }
 
-// whispers tells whether a supervisor in a role is to be heard by the pupil past the mix.
+// whispers tells whether a supervisor in a role is heard by the pupil past the mix.
 func (p *planner) whispers(role wire.Role) bool {
 	_, pupil := p.room.Of(Pupil)
-	return role == wire.Coach && !p.room.Ours && pupil
+	return role == wire.Coach && pupil
 }
 
-// closed tells whether a supervisor in a role is to be kept from a listener by
-// relation. Where he is not in the mix he is kept from everybody.
-func (p *planner) closed(role wire.Role, listener Member) bool {
-	switch {
-	case role == wire.Barge || role == wire.TakeOver:
-		return false
-	case role == wire.Coach && listener.Party == Pupil:
-		return !p.mixed(role)
-	}
-	return true
+// relation is what a supervisor's relation towards everybody has to be. Who is not
+// in the mix keeps one as a second lock behind the mute.
+func (p *planner) relation(m, _ Member) (noSpeak, noHear bool) {
+	return !mixed(p.roles[m.Session]), false
 }
 
-// relation is what m's relation towards o has to be. In rooms of ours each is kept
-// on both sides: a supervisor who is kicked, or hangs up, loses his own before he
-// leaves the mix, and the listeners do not lose theirs. In the shop's rooms nobody
-// but supervisors is given any.
-func (p *planner) relation(m, o Member) (noSpeak, noHear bool) {
-	noSpeak = m.Party == Supervisor && p.closed(p.roles[m.Session], o)
-	noHear = o.Party == Supervisor && p.room.Ours && p.closed(p.roles[o.Session], m)
-	return noSpeak, noHear
-}
-
-// relate brings relations to what want says, of those that livemon may touch.
+// relate brings supervisors' relations to what want says. Nobody else is given any.
 func (p *planner) relate(want func(m, o Member) (noSpeak, noHear bool)) {
 	for i := range p.room.Members {
 		m := p.room.Members[i]
 		for _, how := range [...][2]bool{{true, true}, {true, false}, {false, true}, {false, false}} {
 			var others []int
 			for _, o := range p.room.Members {
-				if o.ID == m.ID || m.Party != Supervisor && !(p.room.Ours && o.Party == Supervisor) {
+				if o.ID == m.ID || m.Party != Supervisor {
 					continue
 				}
 				noSpeak, noHear := want(m, o)
@@ -139,14 +123,14 @@ func (p *planner) relate(want func(m, o Member) (noSpeak, noHear bool)) {
 
 // restrict takes away everything that the table does not allow, the quickest
 // first: a relation counts from the next frame on, while what a muted member said
-// before is mixed until his buffers are empty.
+// before is mixed until his buffers are empty, for half a second at the most.
 func (p *planner) restrict() {
 	p.relate(func(m, o Member) (bool, bool) {
 		noSpeak, noHear := p.relation(m, o)
 		return noSpeak || slices.Contains(m.NoSpeak, o.ID), noHear || slices.Contains(m.NoHear, o.ID)
 	})
 	p.supervisors(func(m Member, role wire.Role) {
-		if m.Speak && !p.mixed(role) {
+		if m.Speak && !mixed(role) {
 			p.do(Command{Op: Mute, Member: m.ID})
 		}
 	})
@@ -174,7 +158,7 @@ func (p *planner) lock() {
 func (p *planner) grant() {
 	p.relate(p.relation)
 	p.supervisors(func(m Member, role wire.Role) {
-		if p.mixed(role) && !m.Speak {
+		if mixed(role) && !m.Speak {
 			p.do(Command{Op: Unmute, Member: m.ID})
 		}
 		if p.whispers(role) && !m.Whispers {

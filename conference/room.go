@@ -90,12 +90,12 @@ func Closed(speaker, listener Member) bool {
 	return related(speaker.NoSpeak, listener.ID) || related(listener.NoHear, speaker.ID)
 }
 
-// Related returns the members whose relations have to be read: in a room of ours
-// everybody's, in the shop's those of supervisors, for nobody else is given any.
+// Related returns the members whose relations have to be read: those of
+// supervisors, for nobody else is given any.
 func (r Room) Related() []int {
 	var ids []int
 	for _, m := range r.Members {
-		if r.Ours || m.Party == Supervisor {
+		if m.Party == Supervisor {
 			ids = append(ids, m.ID)
 		}
 	}

@@ -28,6 +28,8 @@ type fact struct {
 	needs []string
 	// room says that the conference profile of livemon is needed.
 	room bool
+	// inbound says that a telephone has to call the switch.
+	inbound bool
 	// differs says in what the simulation does not behave so: there the case is
 	// expected to fail.
 	differs string
@@ -111,6 +113,9 @@ func (c *check) leave() error {
 	defer cancel()
 	_, err := c.client.API(ctx, "hupall NORMAL_CLEARING "+mark+" "+c.id)
 	for _, l := range c.legs {
+		if l.Telephone != nil {
+			err = errors.Join(err, l.Hangup(ctx))
+		}
 		for err == nil {
 			var reply string
 			if reply, err = c.client.API(ctx, "uuid_exists "+l.uuid); reply != "true" {
@@ -218,6 +223,34 @@ func (c *check) parked(name string, vars ...string) *leg {
 	l := c.phone(name, Behaviour{})
 	c.ok("originate %s &park()", c.dial(l, vars...))
 	return c.answered(l)
+}
+
+// callsIn is a telephone that has called the switch, and was answered and parked.
+func (c *check) callsIn(name string, forwards int) *leg {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	l := c.phone(name, Behaviour{})
+	at := c.events.now()
+	var callID string
+	var err error
+	l.Telephone, l.uuid, callID, err = c.sw.CallIn(ctx, l.name, forwards)
+	c.must(err)
+	if l.uuid == "" {
+		l.uuid = c.await(at, "event=CHANNEL_ANSWER", "variable_sip_call_id="+callID).Get("Unique-ID")
+	}
+	c.ok("uuid_setvar %s %s %s", l.uuid, mark, c.id)
+	c.ok("uuid_setvar %s hold_music %s", l.uuid, c.sw.Music())
+	c.until("the call is parked", func() bool { return c.variable(l, "current_application") == "park" })
+	return l
+}
+
+// connect lets a leg that is parked call a telephone, as its dialplan would.
+func (c *check) connect(caller *leg, name string) *leg {
+	l := c.phone(name, Behaviour{})
+	c.ok("uuid_transfer %s 'm:^:bridge:%s' inline", caller.uuid, c.dial(l))
+	c.answered(l)
+	c.hears("the bridge", heard{caller: {l}, l: {caller}})
+	return l
 }
 
 // call is a call between two telephones, bridged and heard; the first is rung
@@ -338,7 +371,7 @@ var sessionEvents = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE
 	"CUSTOM conference::maintenance"}
 
 var eventHeaders = []string{"Unique-ID", "Action", "Conference-Name", "Conference-Profile-Name", "Member-ID", "DTMF-Key", "Data", "Hangup-Cause", "DTMF-Digit",
-	"Detected-Tone", "Application", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Event-Sequence", "Channel-Name", "variable_" + mark}
+	"Detected-Tone", "Application", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Event-Sequence", "Channel-Name", "variable_" + mark, "variable_sip_call_id"}
 
 // listen subscribes to events and keeps them.
 func listen(ctx context.Context, socket esl.Options, names []string) (*record, error) {

@@ -26,6 +26,8 @@ type realSwitch struct {
 	version string
 	socket  esl.Options
 	profile string // the SIP profile that calls the telephones
+	inbound string // what a telephone dials to be answered and parked; "" if there is no such number
+	sip     string // the profile's own address
 	farm    *sipphone.Farm
 
 	mu     sync.Mutex
@@ -99,6 +101,14 @@ func (r *realSwitch) Park() (string, []string) {
 
 func (r *realSwitch) Music() string {
 	return fmt.Sprintf("tone_stream://%%(1000,0,%g);loops=-1", tones[len(tones)-1])
+}
+
+func (r *realSwitch) CallIn(ctx context.Context, phone string, forwards int) (Telephone, string, string, error) {
+	leg, err := r.farm.Call(ctx, phone, "sip:"+r.inbound+"@"+r.sip, forwards)
+	if err != nil {
+		return nil, "", "", err
+	}
+	return &realPhone{leg: leg, sw: r}, "", leg.CallID(), nil
 }
 
 func (r *realSwitch) Answered(ctx context.Context, phone, _ string) (Telephone, error) {

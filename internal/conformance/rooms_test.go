@@ -100,7 +100,34 @@ func (c *check) read(room string, pupil *leg, supervisors []*leg) conference.Roo
 		c.must(err)
 		r.Ours = true
 	}
+	for i, m := range r.Members {
+		for _, l := range supervisors {
+			if l.uuid == m.Channel && l.tap != "" {
+				r.Members[i].Whispers = strings.TrimSpace(c.api("uuid_exists %s", l.tap)) == "true"
+			}
+		}
+	}
 	return r
+}
+
+// legOf is the leg of a member.
+func (c *check) legOf(r conference.Room, member int) *leg {
+	m, _ := r.Member(member)
+	for _, l := range c.legs {
+		if l.uuid == m.Channel {
+			return l
+		}
+	}
+	c.fatalf("member %d is nobody's leg", member)
+	return nil
+}
+
+// hush ends a supervisor's whispering.
+func (c *check) hush(l *leg) {
+	tap := l.tap
+	l.tap = ""
+	c.ok("uuid_kill %s", tap)
+	c.until("the end of a whispering leg", func() bool { return strings.TrimSpace(c.api("uuid_exists %s", tap)) == "false" })
 }
 
 // roles brings a room to the roles that supervisors are to have, as the service
@@ -122,8 +149,16 @@ func (c *check) roles(room string, pupil *leg, want map[*leg]wire.Role) {
 			return true
 		}
 		for _, cmd := range plan {
-			if cmd.Op == conference.Settle {
+			switch cmd.Op {
+			case conference.Settle:
 				c.pause(conference.SettleTime)
+				continue
+			case conference.Whisper:
+				sup := c.legOf(r, cmd.Member)
+				sup.tap = c.whisper(sup, pupil)
+				continue
+			case conference.Hush:
+				c.hush(c.legOf(r, cmd.Member))
 				continue
 			}
 			if !cmd.Done(c.api("conference %s", cmd.Line(room))) {

@@ -36,6 +36,7 @@ var chapters = []struct {
 	{"Hold and transfers", holdFacts},
 	{"Who hears whom in a room", roomFacts},
 	{"Past the room, and behind the bridge", whisperFacts},
+	{"Calls that came in", inboundFacts},
 	{"Keys", keyFacts},
 	{"The event socket", socketFacts},
 }
@@ -101,6 +102,7 @@ func TestSwitch(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	sw.inbound = os.Getenv("FS_INBOUND")
 	t.Log(sw.Version())
 	results.begin(sw.Version())
 	if file := os.Getenv("LIVEMON_REPORT"); file != "" {
@@ -148,6 +150,13 @@ func lacks(t *testing.T, sw *realSwitch, f fact) string {
 	}
 	if !strings.Contains(reply, "<name>"+sw.profile+"</name>") {
 		return "the SIP profile " + sw.profile + " (FS_PROFILE names another)"
+	}
+	if _, url, ok := strings.Cut(reply, "<url>sip:mod_sofia@"); ok {
+		sw.sip, _, _ = strings.Cut(url, "<")
+		sw.sip, _, _ = strings.Cut(sw.sip, ";")
+	}
+	if f.inbound && (sw.inbound == "" || sw.sip == "") {
+		return "a number that answers a telephone and parks it (FS_INBOUND names one)"
 	}
 	if f.room {
 		if err := fsconf.Ready(t.Context(), client, fsconf.Defaults()); errors.Is(err, fsconf.ErrNotReady) {

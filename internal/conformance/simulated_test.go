@@ -97,6 +97,16 @@ func (s *simulatedSwitch) Install(phone string, b Behaviour) error {
 func (s *simulatedSwitch) Park() (string, []string) { return "7777", nil }
 func (s *simulatedSwitch) Music() string            { return "local_stream://moh" }
 
+// CallIn is a call from outside. The simulation gives all of them the same Max-Forwards.
+func (s *simulatedSwitch) CallIn(ctx context.Context, phone string, _ int) (Telephone, string, string, error) {
+	channel, err := s.Dial(ctx, phone, "7777")
+	if err != nil {
+		return nil, "", "", err
+	}
+	t, err := s.Answered(ctx, phone, channel)
+	return t, channel, "", err
+}
+
 func (s *simulatedSwitch) Answered(ctx context.Context, phone, channel string) (Telephone, error) {
 	err := s.Until(ctx, func() bool {
 		return slices.ContainsFunc(s.Channels(), func(c switchsim.ChannelInfo) bool { return c.UUID == channel && c.Answered })

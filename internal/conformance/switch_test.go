@@ -23,6 +23,9 @@ type Switch interface {
 	Install(phone string, b Behaviour) error
 	// Answered waits until a telephone has answered, and returns its newest call.
 	Answered(ctx context.Context, phone, channel string) (Telephone, error)
+	// CallIn lets a telephone call the switch, where it is answered and parked. It
+	// returns the call's channel or, where only the switch knows that, its SIP Call-ID.
+	CallIn(ctx context.Context, phone string, forwards int) (t Telephone, channel, callID string, err error)
 	// Park is an extension to which a telephone can transfer its partner, who is
 	// parked there then. Force are channel variables that the partner needs for it.
 	Park() (extension string, force []string)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"livemon/conference"
 	"livemon/fsconf"
 )
 
@@ -114,7 +115,6 @@ func (c *check) tapped() (user, pupil, sup *leg, room string) {
 // whisper puts a whispering leg between a supervisor and the pupil.
 func (c *check) whisper(sup, pupil *leg) (tap string) {
 	tap = newUUID()
-	c.ok("originate {origination_uuid=%s,%s=%s,loopback_bowout=false,loopback_bowout_on_execute=false,eavesdrop_enable_dtmf=false,eavesdrop_bridge_bleg=true,eavesdrop_whisper_bleg=true}loopback/app=eavesdrop:%s "+
-		"'unset:eavesdrop_bridge_bleg,unset:eavesdrop_whisper_bleg,set:eavesdrop_bridge_aleg=true,eavesdrop:%s' inline", tap, mark, c.id, pupil.uuid, sup.uuid)
+	c.ok("%s", conference.WhisperLine(tap, pupil.uuid, sup.uuid, mark+"="+c.id))
 	return tap
 }

@@ -49,11 +49,16 @@ func (c *call) join(ctx context.Context, s *session) {
 	}
 }
 
-func (c *call) joinFailed(ctx context.Context, s *session, err error) {
-	code := fault.NotAdded
+// notAdded is the code of a supervisor who could not be added to the call.
+func (c *call) notAdded() fault.Code {
 	if c.shop {
-		code = fault.PupilInConference
+		return fault.PupilInConference
 	}
+	return fault.NotAdded
+}
+
+func (c *call) joinFailed(ctx context.Context, s *session, err error) {
+	code := c.notAdded()
 	if err != nil {
 		code = fault.Of(c.n.switchError(code, "join", err))
 	}

@@ -34,11 +34,9 @@ func dismissalError(code fault.Code, reason string) error {
 // farewell takes a supervisor's leg, which is muted or in no room, off livemon's
 // hands: it hears the code, if there is one, and is hung up.
 func (c *call) farewell(ctx context.Context, s *session) {
-	if c.shop {
-		if err := c.hush(ctx, s.x.ID); err != nil {
-			c.log.Warn("a supervisor's whispering could not be ended", "session", s.x.ID, "error", err)
-			c.lookAgain(time.Second)
-		}
+	if err := c.hush(ctx, s.x.ID); err != nil {
+		c.log.Warn("a supervisor's whispering could not be ended", "session", s.x.ID, "error", err)
+		c.lookAgain(time.Second)
 	}
 	leg, alive := c.leg(s.x.Channel)
 	var err error

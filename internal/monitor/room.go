@@ -234,26 +234,26 @@ func (c *call) progress(s *session) {
 
 // seenRole is the role that a room shows a supervisor in.
 func seenRole(r conference.Room, m conference.Member) wire.Role {
-	switch {
-	case !m.Hear:
+	if !m.Hear {
 		return wire.Joining
-	case !m.Speak && m.Whispers:
-		return wire.Coach
-	case !m.Speak:
-		return wire.Monitor
 	}
+	open := m.Speak
 	for _, o := range r.Members {
-		if (o.Party == conference.User || o.Party == conference.Other) && conference.Hears(o, m) {
+		switch {
+		case o.ID == m.ID:
+		case o.Party != conference.Pupil && o.Party != conference.Supervisor && conference.Hears(o, m):
 			return wire.Barge
+		case conference.Closed(m, o):
+			open = false
 		}
 	}
-	for _, o := range r.Members {
-		// A user who is deaf by somebody else's will does not make a barge a coaching.
-		if o.Party != conference.Pupil && o.ID != m.ID && conference.Closed(m, o) {
-			return wire.Coach
-		}
+	switch {
+	case open: // whoever should hear him is deaf by somebody else's will
+		return wire.Barge
+	case m.Whispers:
+		return wire.Coach
 	}
-	return wire.Barge
+	return wire.Monitor
 }
 
 // notFollowed gives up for now what the room was to become: whoever was to be

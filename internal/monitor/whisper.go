@@ -19,36 +19,19 @@ const maxWhispers = 3
 // errWhisper says that the switch did not do with a whispering leg what it was told.
 var errWhisper = errors.New("the whispering leg did not follow")
 
-// whisper lets the pupil hear a supervisor who is mute in a conference of the
-// shop's, and nobody else: a leg of ours, a loopback, takes his voice off his leg
-// at one end and gives it to the pupil's at the other. It is never in the room.
-//
-// Its tap on his leg hears him although the room has muted him. Putting the other
-// end on costs everybody in the room some 50 ms of the pupil's voice.
-//
-// The variables reach both ends. Those that the pupil's end needs are taken off
-// the supervisor's, which is to read what he says and nothing else.
+// whisper lets the pupil hear a supervisor who is mute in the room, and nobody
+// else. His tap hears him although he is muted. Putting the other end on costs
+// everybody in the room some 50 ms of the pupil's voice.
 func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 	if s.whispers++; s.whispers > maxWhispers {
-		err := fault.New(fault.PupilInConference, "change role", "the agent could not be given the supervisor's voice in this conference: is mod_loopback loaded?")
+		err := fault.New(c.notAdded(), "change role", "the agent could not be given the supervisor's voice: is mod_loopback loaded?")
 		s.answer(err)
 		c.lower(s, wire.Monitor, "controller", err.Error())
 		c.refuse(ctx, s, err)
 		return true, nil
 	}
 	leg := newUUID()
-	vars := []string{
-		"origination_uuid=" + leg,
-		"origination_caller_id_name=livemon",
-		"loopback_bowout=false",
-		"loopback_bowout_on_execute=false",
-		"eavesdrop_enable_dtmf=false",
-		"eavesdrop_bridge_bleg=true",
-		"eavesdrop_whisper_bleg=true",
-		varWhisper + "=" + s.x.ID,
-	}
-	tap := []string{"unset:eavesdrop_bridge_bleg", "unset:eavesdrop_whisper_bleg", "set:eavesdrop_bridge_aleg=true", "eavesdrop:" + s.x.Channel}
-	line := fmt.Sprintf("originate {%s}loopback/app=eavesdrop:%s '%s' inline", strings.Join(vars, ","), c.pupil, strings.Join(tap, ","))
+	line := conference.WhisperLine(leg, c.pupil, s.x.Channel, varWhisper+"="+s.x.ID)
 	reply := ""
 	c.n.mu.Lock()
 	c.n.watch(c, leg)
@@ -96,9 +79,6 @@ func (c *call) hush(ctx context.Context, id string) error {
 
 // whispers notes in a room who of the supervisors whispers to the pupil.
 func (c *call) whispers(r conference.Room) conference.Room {
-	if !c.shop {
-		return r
-	}
 	r.Members = slices.Clone(r.Members)
 	for i, m := range r.Members {
 		r.Members[i].Whispers = m.Party == conference.Supervisor && len(c.n.whispering(m.Session)) > 0

@@ -15,6 +15,7 @@ const (
 	maxStrangers = 1_000     // sources that are remembered as nobody's
 	socketBuffer = 1 << 20   // bytes: what comes while this machine is busy elsewhere
 	maxPacket    = 2048      // bytes; a frame has 320
+	maxFailures  = 100       // to read, one after the other
 )
 
 // media is the test's end of its legs' audio: a UDP socket to which the switch
@@ -80,14 +81,16 @@ func (m *media) close() {
 func (m *media) run() {
 	defer close(m.done)
 	packet := make([]byte, maxPacket)
-	for {
+	for failures := 0; failures < maxFailures; {
 		n, from, err := m.conn.ReadFromUDPAddrPort(packet)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
-			continue // an ICMP error of a packet that we sent
+			failures++ // most likely an ICMP error of a packet that we sent
+			continue
 		}
+		failures = 0
 		m.take(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), packet[:n])
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"livemon/conference"
 	"livemon/esl"
 	"livemon/fsconf"
+	"livemon/internal/wire"
 )
 
 const (
@@ -109,11 +110,35 @@ func (t *test) reach(ctx context.Context, want conference.Desired) error {
 	return fmt.Errorf("the room does not follow its commands; the last was: %s", last)
 }
 
+// undisturbed tells of a room that is not as it was left, whether that is heard or
+// not: mutes and relations each hold where the other one fails.
+func (t *test) undisturbed(ctx context.Context, step string, roles map[string]wire.Role) error {
+	r, err := t.readRoom(ctx)
+	if errors.Is(err, conference.ErrNoRoom) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	if plan := conference.Plan(r, conference.Desired{Roles: roles}); len(plan) > 0 {
+		t.problem("the room", fmt.Sprintf("%s: somebody else has changed the room; to put it right it takes %v", step, plan),
+			"Find out what else on this switch changes conferences' mutes, relations and locks: a script, a module, a person at the console.")
+	}
+	return nil
+}
+
 // execute sends one command of a plan. A member who leaves is waited for; after
 // that, or without an effect, the room has to be read again.
 func (t *test) execute(ctx context.Context, r conference.Room, cmd conference.Command) (again bool, err error) {
 	if cmd.Op == conference.Settle {
 		return false, pause(ctx, conference.SettleTime)
+	}
+	if cmd.Op == conference.Whisper || cmd.Op == conference.Hush {
+		m, _ := r.Member(cmd.Member)
+		if cmd.Op == conference.Whisper {
+			return false, t.whisper(ctx, r, m)
+		}
+		return false, t.unwhisper(ctx, m)
 	}
 	var leaver *leg
 	if m, ok := r.Member(cmd.Member); ok && cmd.Op == conference.Remove {
@@ -173,18 +198,17 @@ func (t *test) readRoom(ctx context.Context) (conference.Room, error) {
 		return r, err
 	}
 	r.Ours = true
-	var members []int
-	for _, m := range r.Members {
-		members = append(members, m.ID)
-	}
-	line := conference.RelationsLine(t.room, members)
+	line := conference.RelationsLine(t.room, r.Related())
 	if line == "" {
 		return r, nil
 	}
 	if reply, err = t.api(ctx, "conference "+line); err != nil && !refused(err) {
 		return r, err
 	}
-	return conference.ParseRelations(r, reply)
+	if r, err = conference.ParseRelations(r, reply); err != nil {
+		return r, err
+	}
+	return t.whispers(ctx, r)
 }
 
 func (t *test) who(channel string) (conference.Party, string) {

@@ -24,7 +24,7 @@ type Config struct {
 	Tone           time.Duration // how long each tone sounds; default 600 ms, no less than 300
 	Patience       time.Duration // for anything that the switch was told to do; default 5 s
 	CommandTimeout time.Duration // for the answer to one command; default 5 s
-	Life           time.Duration // how long a leg of the test is parked; within twice that they end by themselves; whole seconds, default 3 min
+	Life           time.Duration // how long a leg of the test is parked; within twice that they end by themselves; whole seconds, default 5 min
 
 	// MediaListen is where the switch's audio is listened for, by UDP; port 0 is any.
 	// Zero means a port of the address by which the switch is reached.
@@ -36,17 +36,18 @@ type Config struct {
 
 // test is one run.
 type test struct {
-	cfg    Config
-	run    string // marks this run's legs
-	client *esl.Client
-	events *esl.Stream
-	media  *media // nil where no audio comes
-	legs   []*leg
-	have   map[string]wire.Role // the supervisors' roles, by session
-	room   string
-	rooms  []string
-	unsure bool // whether a leg was made is not known: it may still come
-	report Report
+	cfg        Config
+	run        string // marks this run's legs
+	client     *esl.Client
+	events     *esl.Stream
+	media      *media // nil where no audio comes
+	legs       []*leg
+	have       map[string]wire.Role // the supervisors' roles, by session
+	room       string
+	rooms      []string
+	whispering map[string]string // by session, the leg that carries a supervisor's voice to the agent
+	unsure     bool              // whether a leg was made is not known: it may still come
+	report     Report
 }
 
 // Run tests one switch. What is wrong there is in the report, which is valid
@@ -54,7 +55,7 @@ type test struct {
 // that cannot be reached.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	cfg = cfg.withDefaults()
-	t := &test{cfg: cfg, run: newUUID()[:8]}
+	t := &test{cfg: cfg, run: newUUID()[:8], whispering: map[string]string{}}
 	t.report = Report{Node: cfg.Node, Steps: []Step{}, Moves: []Move{}, Leaks: []Leak{}, Problems: []wire.Finding{}, Clean: true}
 	o := esl.Options{Addr: cfg.Addr, Password: cfg.Password, CommandTimeout: cfg.CommandTimeout, Logger: cfg.Logger}
 	t.client = esl.NewClient(o)
@@ -95,7 +96,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		to    *time.Duration
 		value time.Duration
-	}{{&c.Tone, 600 * time.Millisecond}, {&c.Patience, 5 * time.Second}, {&c.CommandTimeout, 5 * time.Second}, {&c.Life, 3 * time.Minute}} {
+	}{{&c.Tone, 600 * time.Millisecond}, {&c.Patience, 5 * time.Second}, {&c.CommandTimeout, 5 * time.Second}, {&c.Life, 5 * time.Minute}} {
 		if *d.to <= 0 {
 			*d.to = d.value
 		}

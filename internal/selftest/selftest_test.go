@@ -14,6 +14,7 @@ import (
 	"livemon/fsconf"
 	"livemon/internal/selftest"
 	"livemon/internal/switchsim"
+	"livemon/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -171,7 +172,7 @@ func TestWithoutAudio(t *testing.T) {
 func TestAMomentaryLeakIsFound(t *testing.T) {
 	t.Parallel()
 	s := pbx(t, nil)
-	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api conference lmtest-\S+ unmute`), Times: 1, Before: func() { clearRelations(t, s) }})
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api originate .*eavesdrop`), Times: 1, After: func() { expose(t, s) }})
 	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api conference lmtest-\S+ json_list`), Delay: 60 * time.Millisecond}) // so long it takes to put it right
 	r := run(t, config(s))
 	i := slices.IndexFunc(r.Leaks, func(l selftest.Leak) bool {
@@ -204,12 +205,23 @@ func TestAFaultyAnswerIsFound(t *testing.T) {
 	}
 }
 
-// A relation that somebody removes while the coach speaks is heard.
-func TestARelationRemovedByHandIsHeard(t *testing.T) {
+// A relation that somebody removes is found, although the mute still holds.
+func TestARelationRemovedByHandIsFound(t *testing.T) {
+	t.Parallel()
+	s := pbx(t, nil)
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api tone_detect \S+ \S+ 1327 w`), Before: func() { clearRelations(t, s) }})
+	r := run(t, config(s))
+	if r.OK || !slices.ContainsFunc(r.Problems, func(f wire.Finding) bool { return f.Check == "the room" && strings.Contains(f.Detail, "relate") }) {
+		t.Errorf("%v %+v", r.OK, r.Problems)
+	}
+}
+
+// A coach whom somebody unmutes while he speaks is heard.
+func TestACoachUnmutedByHandIsHeard(t *testing.T) {
 	t.Parallel()
 	s := pbx(t, nil)
 	// When an ear is opened for the supervisor's tone, so that nothing is refused: it is only heard.
-	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api tone_detect \S+ \S+ 1327 w`), Before: func() { clearRelations(t, s) }})
+	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api tone_detect \S+ \S+ 1327 w`), Before: func() { expose(t, s) }})
 	r := run(t, config(s))
 	if r.OK {
 		t.Error("it passed")
