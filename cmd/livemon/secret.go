@@ -3,7 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -17,19 +17,19 @@ const maxSecretLine = 1024
 // secretReader reads passwords and PINs, which are never arguments: those can be
 // read by every user of the machine, and stay in the shell's history.
 type secretReader struct {
-	terminal *os.File // nil where standard input is none
+	file     *os.File       // of the terminal
+	terminal *term.Terminal // nil where standard input is none
 	lines    *bufio.Reader
-	prompts  io.Writer
 }
 
 func newSecretReader(c *cli.Context) *secretReader {
-	r := &secretReader{prompts: c.App.ErrWriter}
 	if f, ok := c.App.Reader.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		r.terminal = f
-		return r
+		return &secretReader{file: f, terminal: term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{f, c.App.ErrWriter}, "")}
 	}
-	r.lines = bufio.NewReaderSize(io.LimitReader(c.App.Reader, 4*maxSecretLine), maxSecretLine)
-	return r
+	return &secretReader{lines: bufio.NewReaderSize(io.LimitReader(c.App.Reader, 4*maxSecretLine), maxSecretLine)}
 }
 
 // read asks twice on a terminal, without echo, and takes one line elsewhere.
@@ -62,30 +62,32 @@ func (r *secretReader) read(ctx context.Context, what string) (string, error) {
 	return first, nil
 }
 
-// ask reads one line without echo. When ctx ends first the terminal echoes
-// again; what waits for the line ends with the process.
+// ask reads one line without echo, which is off before the prompt is there. When
+// ctx ends first the terminal is put in order; what waits for the line ends with
+// the process.
 func (r *secretReader) ask(ctx context.Context, prompt string) (string, error) {
-	fd := int(r.terminal.Fd())
-	before, err := term.GetState(fd)
+	fd := int(r.file.Fd())
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = term.Restore(fd, before) }()
 	type answer struct {
-		line []byte
+		line string
 		err  error
 	}
-	_, _ = fmt.Fprint(r.prompts, prompt)
 	got := make(chan answer, 1)
 	go func() {
-		line, err := term.ReadPassword(fd)
+		line, err := r.terminal.ReadPassword(prompt)
 		got <- answer{line, err}
 	}()
-	defer func() { _, _ = fmt.Fprintln(r.prompts) }()
 	select {
 	case a := <-got:
-		return string(a.line), a.err
+		if errors.Is(a.err, io.EOF) { // Ctrl-C or Ctrl-D, which the terminal hands on as they are
+			return "", context.Canceled
+		}
+		return a.line, a.err
 	case <-ctx.Done():
-		_ = term.Restore(fd, before)
 		return "", ctx.Err()
 	}
 }
