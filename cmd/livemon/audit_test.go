@@ -79,7 +79,7 @@ func TestAuditOfAService(t *testing.T) {
 	p.must(t, "audit", "verify")
 	head, _ := p.run("audit", "head")
 	out, _ := p.run("audit", "verify", "--head", head)
-	if !strings.Contains(out, "5 records are older than the chain") || !strings.Contains(out, "up to the noted head "+head) || !strings.Contains(out, "as it was written") {
+	if !strings.Contains(out, "5 records are older than the chain") || !strings.Contains(out, "the noted head "+head+" is part of this chain") || !strings.Contains(out, "as it was written") {
 		t.Errorf("%s", out)
 	}
 	whole := filepath.Join(t.TempDir(), "whole.jsonl")
@@ -100,6 +100,17 @@ func TestAuditOfAService(t *testing.T) {
 	out, ok = second.run("audit", "verify", "--head", head)
 	if !ok || strings.Contains(out, "older than the chain") {
 		t.Errorf("%s", out)
+	}
+	// Without the head beside the stream nobody can tell whether its end is missing.
+	kept, err := client.GetDel(t.Context(), "livemon:{audit}:head").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, ok := second.run("audit", "verify"); ok || !strings.Contains(out, "WRONG head:") || !strings.Contains(out, "NOT confirmed") {
+		t.Errorf("%s", out)
+	}
+	if err := client.Set(t.Context(), "livemon:{audit}:head", kept, 0).Err(); err != nil {
+		t.Fatal(err)
 	}
 	out, _ = second.run("audit", "--json")
 	if !strings.Contains(out, `"event": "trimmed"`) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -123,12 +124,14 @@ func printReport(w io.Writer, r wire.AuditReport) error {
 		b.WriteString("this is a filtered export: each record was checked by itself, but whether any is missing cannot be told\n")
 	}
 	for _, h := range r.Confirmed {
-		_, _ = fmt.Fprintf(&b, "up to the noted head %s everything is as it was then\n", h)
+		_, _ = fmt.Fprintf(&b, "the noted head %s is part of this chain\n", h)
 	}
 	if r.Head != "" {
 		_, _ = fmt.Fprintf(&b, "head %s\n", r.Head)
 	}
 	switch {
+	case !r.OK && !slices.ContainsFunc(r.Problems, func(p wire.AuditProblem) bool { return p.Kind != "head" }):
+		b.WriteString("NOT confirmed: what it would have to be checked against is not there\n")
 	case !r.OK:
 		b.WriteString("NOT as it was written\n")
 	case r.Records > 0:
