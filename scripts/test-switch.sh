@@ -5,6 +5,7 @@
 #   FS           the event socket, host:port (127.0.0.1:8021)
 #   FS_PASSWORD  its password (ClueCon)
 #   FS_PROFILE   the SIP profile that calls the telephones (internal)
+#   FS_INBOUND   a number that is answered and parked, for calls that come in (none)
 #   PHONES       the telephones' IPv4 address (that of the connection to FS); the
 #                switch must reach its UDP ports: SIP any, RTP 14000 to 15999
 #   RUN          which facts, as a regular expression (all)

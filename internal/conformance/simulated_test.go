@@ -99,7 +99,7 @@ func (s *simulatedSwitch) Music() string            { return "local_stream://moh
 
 // CallIn is a call from outside. The simulation gives all of them the same Max-Forwards.
 func (s *simulatedSwitch) CallIn(ctx context.Context, phone string, _ int) (Telephone, string, string, error) {
-	channel, err := s.Dial(ctx, phone, "7777")
+	channel, err := s.Switch.Dial(ctx, phone, "7777")
 	if err != nil {
 		return nil, "", "", err
 	}

@@ -1,6 +1,7 @@
 package sipphone
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -40,14 +41,22 @@ type Leg struct {
 	version int
 	events  int
 	hold    bool
+
+	forwards int // Max-Forwards of requests; 0 is 70
 }
 
-func newLeg(f *Farm, name string, req *sip.Request, conn *net.UDPConn, p Phone) *Leg {
-	l := &Leg{Name: name, farm: f, callID: req.CallID().Value(), localTag: sip.GenerateTagN(16), cseq: 1,
-		notified: make(chan int, 16), ended: make(chan struct{}), source: req.Source()}
+// newLeg is a leg whose dialog is not known yet.
+func newLeg(f *Farm, name string, conn *net.UDPConn, p Phone) *Leg {
+	l := &Leg{Name: name, farm: f, localTag: sip.GenerateTagN(16), cseq: 1, notified: make(chan int, 16), ended: make(chan struct{})}
 	l.stream = newStream(conn, p.Tone)
 	l.stream.quiet = p.Tone == 0
 	l.keys, l.stream.inBand = p.Keys, p.Keys == KeysAudio
+	return l
+}
+
+// called fills in what a call to the telephone says.
+func (l *Leg) called(req *sip.Request) {
+	l.callID, l.source = req.CallID().Value(), req.Source()
 	l.local = req.To().AsFrom()
 	l.local.Params.Remove("tag")
 	l.local.Params.Add("tag", l.localTag)
@@ -56,7 +65,6 @@ func newLeg(f *Farm, name string, req *sip.Request, conn *net.UDPConn, p Phone) 
 	for _, h := range req.GetHeaders("Record-Route") {
 		l.routes = append(l.routes, sip.NewHeader("Route", h.Value()))
 	}
-	return l
 }
 
 // fresh tells whether the leg was never answered.
@@ -163,7 +171,7 @@ func (l *Leg) request(ctx context.Context, method sip.RequestMethod, body []byte
 // build is a request within the call. The leg is locked.
 func (l *Leg) build(method sip.RequestMethod, cseq uint32) *sip.Request {
 	req := sip.NewRequest(method, *l.target.Clone())
-	from, to, callID, forwards := l.local, l.remote, sip.CallIDHeader(l.callID), sip.MaxForwardsHeader(70)
+	from, to, callID, forwards := l.local, l.remote, sip.CallIDHeader(l.callID), sip.MaxForwardsHeader(cmp.Or(l.forwards, 70))
 	for _, h := range append([]sip.Header{&from, &to, &callID, &sip.CSeqHeader{SeqNo: cseq, MethodName: method}, &forwards, l.contact()}, l.routes...) {
 		req.AppendHeader(h)
 	}

@@ -42,7 +42,14 @@ func (f *Farm) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		f.respond(req, tx, 503, "Service Unavailable")
 		return
 	}
-	l := newLeg(f, name, req, conn, p)
+	l := newLeg(f, name, conn, p)
+	l.called(req)
+	f.begin(l)
+	f.answer(l, req, tx)
+}
+
+// begin lets a leg speak and listen.
+func (f *Farm) begin(l *Leg) {
 	f.mu.Lock()
 	f.legs[l.callID] = l
 	f.mu.Unlock()
@@ -51,7 +58,6 @@ func (f *Farm) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		defer f.wg.Done()
 		l.stream.listen(f.opt.Tones)
 	}()
-	f.answer(l, req, tx)
 }
 
 // ring lets a telephone ring, and tells whether the caller still waits then.
