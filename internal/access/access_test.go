@@ -3,6 +3,8 @@ package access_test
 import (
 	"errors"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 
 	"livemon/internal/access"
@@ -244,4 +246,28 @@ func TestAccount(t *testing.T) {
 	if _, ok := r.Account(""); ok || r.Empty() {
 		t.Error("an account without a name, or none at all")
 	}
+}
+
+// TestManyAgents asks for more agents than answers are kept for, twice, and from
+// several sides at once.
+func TestManyAgents(t *testing.T) {
+	r := house(access.Config{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 2 {
+				for i := range 12000 {
+					name := strconv.Itoa(i)
+					want := len(name) == 4 && (name[:3] == "100" || name[:3] == "105") && name != "1050" && name != "1051"
+					if name == "1060" { // in the team, and a superior
+						want = false
+					}
+					if got := r.See(as("sue"), agent(name, "")); got != want {
+						t.Errorf("%s: %v", name, got)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"livemon/internal/wire"
@@ -28,7 +29,14 @@ type Rules struct {
 type account struct {
 	wire.Account
 	agents patterns // its own and its teams'
+
+	// What unseen found, by name and extension: lists of agents are looked at for
+	// every reader at every change, and the answer is the same as long as the rules are.
+	mu    sync.RWMutex
+	found map[[2]string]Rule
 }
+
+const maxFound = 10000 // agents whose answer is kept for each account
 
 // owner is an account as the owner of an extension.
 type owner struct {
@@ -103,18 +111,39 @@ func (r *Rules) who(actor wire.Actor) (*account, error) {
 
 // unseen says why an account does not see an agent, nil if it does.
 func (r *Rules) unseen(a *account, agent wire.Agent) error {
+	key := [2]string{agent.Agent, agent.Extension}
+	a.mu.RLock()
+	rule, known := a.found[key]
+	a.mu.RUnlock()
+	if !known {
+		rule = r.look(a, agent)
+		a.mu.Lock()
+		if a.found == nil || len(a.found) >= maxFound {
+			a.found = map[[2]string]Rule{}
+		}
+		a.found[key] = rule
+		a.mu.Unlock()
+	}
+	if rule == "" {
+		return nil
+	}
+	return refuse(rule)
+}
+
+// look is unseen, for the first time.
+func (r *Rules) look(a *account, agent wire.Agent) Rule {
 	if _, covered := a.agents.find(namesOf(agent)); !covered {
-		return refuse(RuleUnseen)
+		return RuleUnseen
 	}
 	for _, name := range []string{agent.Agent, agent.Extension} {
 		user, domain := split(name)
 		for _, o := range r.owners[user] {
 			if (o.domain == "" || domain == "" || o.domain == domain) && o.rank >= a.Rank {
-				return refuse(RuleRank)
+				return RuleRank
 			}
 		}
 	}
-	return nil
+	return ""
 }
 
 // See tells whether an actor may know of an agent at all.
