@@ -126,7 +126,15 @@ func (f *Farm) serve() error {
 		defer f.wg.Done()
 		f.speak()
 	}()
-	return nil
+	// Until the library serves the socket it would open another one to send from.
+	for tick, end := time.Tick(time.Millisecond), time.Now().Add(5*time.Second); ; <-tick {
+		if _, err = f.ua.TransportLayer().GetConnection("udp", f.Addr()); err == nil {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("sipphone: the socket is not served: %w", err)
+		}
+	}
 }
 
 // Close hangs nothing up: it closes the sockets and waits for every goroutine.

@@ -460,3 +460,59 @@ func TestStall(t *testing.T) {
 		t.Errorf("of %d packets none was held back: at most %v between two", got, most)
 	}
 }
+
+func TestCalls(t *testing.T) {
+	here, there := start(t), start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	here.Set("anna", sipphone.Phone{Tone: 400})
+	there.Set("bob", sipphone.Phone{Tone: 1000})
+	there.Set("busy", sipphone.Phone{Reject: 486})
+	began := time.Now()
+	anna, err := here.Call(ctx, "anna", "sip:bob@"+there.Addr(), 70)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob, err := there.Answered(ctx, "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if anna.CallID() != bob.CallID() {
+		t.Errorf("calls %s and %s", anna.CallID(), bob.CallID())
+	}
+	hears := func(l *sipphone.Leg, tone int) bool {
+		for _, w := range l.Windows(began, time.Now()) {
+			if w.Levels[tone] > -1 && w.Levels[1-tone] < -40 {
+				return true
+			}
+		}
+		return false
+	}
+	for tick := time.Tick(20 * time.Millisecond); !hears(anna, 1) || !hears(bob, 0); <-tick {
+		if ctx.Err() != nil {
+			t.Fatal("they do not hear each other")
+		}
+	}
+	for _, l := range []*sipphone.Leg{bob, anna} { // both can ask for something
+		if err := errors.Join(l.Hold(ctx), l.Resume(ctx)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := anna.Hangup(ctx); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-bob.Ended():
+	case <-ctx.Done():
+		t.Error("the other end does not end")
+	}
+	var refused *sipphone.StatusError
+	if _, err := here.Call(ctx, "anna", "sip:busy@"+there.Addr(), 70); !errors.As(err, &refused) || refused.Status != 486 {
+		t.Errorf("a busy telephone: %v", err)
+	}
+	for name, to := range map[string]string{"nobody": "sip:bob@" + there.Addr(), "anna": "not a URI"} {
+		if _, err := here.Call(ctx, name, to, 70); err == nil {
+			t.Errorf("%s called %s", name, to)
+		}
+	}
+}
