@@ -30,7 +30,7 @@ const (
 // errors.Is(err, wire.ErrNotFound) is true of a refusal that must not be told
 // apart from an agent who does not exist (RuleUnseen, RuleRank): whoever answers
 // people answers it in the same words as that.
-type Refusal struct {
+type Refusal struct { //nolint:errname // it is a decision before it is an error
 	Rule Rule
 	Why  string // for the audit record: it may tell more than the one refused may know
 }

@@ -58,7 +58,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 	st := &stream{s: s, w: w, only: only, sent: map[string][]byte{}}
 	setDeadlines(w, time.Time{}, time.Now().Add(callTimeout+writeTimeout))
 	changed, rights := s.svc.Changed(), s.rightsChanged()
-	frames, err := st.frames(ctx)
+	asker := ctx
+	frames, err := st.frames(asker)
 	if err != nil {
 		return err // nothing was sent yet: the status can still say it
 	}
@@ -100,11 +101,11 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 				return nil //nolint:nilerr // the stream ends, and whoever opens it again is told why
 			}
 			if err == nil {
-				ctx = wire.WithActor(ctx, actor)
+				asker = wire.WithActor(ctx, actor)
 			}
 		default:
 		}
-		if frames, err = st.frames(ctx); err != nil {
+		if frames, err = st.frames(asker); err != nil {
 			frames = st.errorFrame(r, err)
 		}
 	}
