@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"livemon/internal/wire"
 )
 
@@ -49,7 +51,7 @@ func (s *Store) readHead(ctx context.Context) (Head, error) {
 // ExportAudit writes the audit records that f selects (After and Limit aside) as
 // they are stored, oldest first: an AuditLine each, written whole, with one
 // before and one after. It reads some hundreds of records at a time and ends
-// with the record that was the newest when it began. An error of w is returned
+// with the record that was the newest when it began, or later. An error of w is returned
 // as it is.
 func (s *Store) ExportAudit(ctx context.Context, f wire.AuditFilter, w io.Writer) error {
 	head, err := s.readHead(ctx)
@@ -80,19 +82,34 @@ func (s *Store) ExportAudit(ctx context.Context, f wire.AuditFilter, w io.Writer
 	return writeLine(w, wire.AuditLine{End: &end})
 }
 
+// exportUpTo writes records up to a place. Where retention overtakes it, it goes
+// on to the newest record, so that the one of the removal is among them.
 func (s *Store) exportUpTo(ctx context.Context, f wire.AuditFilter, filtered bool, newest string, w io.Writer) (n int64, err error) {
-	for oldest := oldestOf(f); ; {
+	last, lastSeq := "", int64(0)
+	for oldest := oldestOf(f); ; oldest = "(" + last {
 		c, cancel := s.bound(ctx)
 		page, err := s.rdb.XRangeN(c, auditKey, oldest, newest, auditPage).Result()
 		cancel()
 		if err != nil {
 			return n, failure(ctx, "export audit records", auditKey, err)
 		}
+		more := len(page) == auditPage
+		if last != "" && !continues(page, lastSeq) {
+			further, err := s.overtaken(ctx, last)
+			if err != nil {
+				return n, err
+			}
+			if further != "" {
+				newest, more = further, true
+			}
+		}
 		for _, m := range page {
+			e := entryOf(m.ID, m.Values)
+			last, lastSeq = m.ID, max(lastSeq, e.seq)
 			if filtered && !selects(f, s.auditRecord(m)) {
 				continue
 			}
-			data, err := entryOf(m.ID, m.Values).line()
+			data, err := e.line()
 			if err != nil {
 				return n, err
 			}
@@ -101,11 +118,36 @@ func (s *Store) exportUpTo(ctx context.Context, f wire.AuditFilter, filtered boo
 			}
 			n++
 		}
-		if len(page) < auditPage {
+		if !more || last == newest {
 			return n, nil
 		}
-		oldest = "(" + page[len(page)-1].ID
 	}
+}
+
+// continues tells whether a page begins with the record after number seq.
+func continues(page []redis.XMessage, seq int64) bool {
+	for _, m := range page {
+		if e := entryOf(m.ID, m.Values); e.seq > 0 {
+			return e.seq == seq+1
+		}
+	}
+	return false
+}
+
+// overtaken returns the newest place of the stream if everything up to a place
+// has been removed from it, and else nothing.
+func (s *Store) overtaken(ctx context.Context, last string) (newest string, err error) {
+	c, cancel := s.bound(ctx)
+	defer cancel()
+	left, err := s.rdb.XRangeN(c, auditKey, "-", last, 1).Result()
+	if err != nil || len(left) > 0 {
+		return "", failure(ctx, "export audit records", auditKey, err)
+	}
+	end, err := s.rdb.XRevRangeN(c, auditKey, "+", "-", 1).Result()
+	if err != nil || len(end) == 0 {
+		return "", failure(ctx, "export audit records", auditKey, err)
+	}
+	return end[0].ID, nil
 }
 
 func writeLine(w io.Writer, l wire.AuditLine) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -66,6 +67,35 @@ func TestTrimming(t *testing.T) {
 		x[2:].write(t, s)
 		if got := problems(verify(t, export(t, s, wire.AuditFilter{}))); got != "missing 351-352" {
 			t.Errorf("found %q", got)
+		}
+	})
+}
+
+// TestAForgedRemoval: somebody takes records out of the middle and adds, chained
+// as it should be, that retention removed them. All before them counts as
+// removed then, which no noted head from there survives.
+func TestAForgedRemoval(t *testing.T) {
+	each(t, func(t *testing.T, s *state.Store) {
+		ctx := context.Background()
+		appendMany(t, s, 20)
+		x := readStream(t, s)
+		rec := record(state.EventTrimmed)
+		rec.Anchor = x.head(11).String()
+		value(s.AppendAudit(ctx, rec))(t)
+		for _, m := range x[9:12] {
+			must(t, s.Client().XDel(ctx, state.AuditKey(), m.ID).Err())
+		}
+		data := export(t, s, wire.AuditFilter{})
+		if r := verify(t, data, x.head(19)); !r.OK || r.First != 13 || r.Records != 9 || r.Anchor != rec.Anchor || len(r.Confirmed) != 1 {
+			t.Errorf("%+v", r)
+		}
+		for i := range 11 {
+			if r := verify(t, data, x.head(i)); r.OK || problems(r) != fmt.Sprint("head ", i+1) || len(r.Confirmed) != 0 {
+				t.Errorf("noted head %d: %+v", i+1, r)
+			}
+		}
+		if r := verify(t, data, x.head(11)); !r.OK {
+			t.Errorf("the last one removed: %+v", r)
 		}
 	})
 }
@@ -184,22 +214,41 @@ func (o *overtaken) Write(p []byte) (int, error) {
 	return o.Buffer.Write(p)
 }
 
-// TestAnExportThatIsOvertaken lacks what was removed while it was being read.
-// That is not taken for damage, unless more was removed than was recorded.
+// TestAnExportThatIsOvertaken by retention while it is being read lacks what was
+// removed, but has the record of that: it is whole from there on. If more was
+// removed than was recorded, that shows.
 func TestAnExportThatIsOvertaken(t *testing.T) {
-	for upTo, want := range map[string]string{"1501-0": "", "1601-0": "missing 1501-1600"} {
-		each(t, func(t *testing.T, s *state.Store) {
-			ctx := context.Background()
-			old(t, s, 2000)
-			rec := record(state.EventTrimmed)
-			rec.Anchor = readStream(t, s).head(1499).String()
-			value(s.AppendAudit(ctx, rec))(t)
-			o := &overtaken{trim: func() { must(t, s.Client().XTrimMinID(ctx, state.AuditKey(), upTo).Err()) }}
-			must(t, s.ExportAudit(ctx, wire.AuditFilter{}, o))
-			r := verify(t, o.Bytes())
-			if got := problems(r); got != want || r.First != 1 || r.Records > 1001 {
-				t.Errorf("up to %s: found %q, want %q: %+v", upTo, got, want, r)
-			}
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		n     int // records that are old
+		newer int
+		more  string // what is removed besides
+		want  string
+		first int64
+	}{
+		"some are old":       {n: 2000, newer: 5, first: 2001},
+		"all are old":        {n: 2000, first: 2001},
+		"a page is old":      {n: 500, newer: 5, first: 1}, // it had been read
+		"more are removed":   {n: 2000, newer: 5, more: "2", want: "missing 2001-2002", first: 1},
+		"all but a page are": {n: 499, newer: 600, first: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, s *state.Store) {
+				old(t, s, c.n)
+				appendMany(t, s, c.newer)
+				x := readStream(t, s)
+				o := &overtaken{trim: func() {
+					value(s.TrimAudit(ctx, time.Hour))(t)
+					if c.more != "" {
+						must(t, s.Client().XDel(ctx, state.AuditKey(), x[c.n].ID, x[c.n+1].ID).Err())
+					}
+				}}
+				must(t, s.ExportAudit(ctx, wire.AuditFilter{}, o))
+				r := verify(t, o.Bytes())
+				if got := problems(r); got != c.want || c.want == "" && r.First != c.first {
+					t.Errorf("found %q, want %q: %+v", got, c.want, r)
+				}
+			})
 		})
 	}
 }

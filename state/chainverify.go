@@ -40,6 +40,7 @@ type Verifier struct {
 
 	report wire.AuditReport
 	lines  int64 // of records
+	placed int64 // records that stand in a row
 
 	last   int64   // the newest number so far
 	rivals []rival // the entries of that number: more than one where somebody has inserted another
@@ -60,7 +61,12 @@ type place struct {
 	prev, hash string
 }
 
-type gap struct{ from, to int64 }
+// gap is a range of numbers that were left out.
+type gap struct {
+	from, to int64
+	prev     string // the hash that the record after it names
+	before   int64  // how many records stand before it
+}
 
 // watch is a head to be met.
 type watch struct {
@@ -253,11 +259,12 @@ func (v *Verifier) follow(p place, sound bool) {
 // jump takes a record although others before it are missing.
 func (v *Verifier) jump(p place) {
 	v.settle("")
-	v.leaveOut(gap{v.last + 1, p.seq - 1})
+	v.leaveOut(gap{v.last + 1, p.seq - 1, p.prev, v.placed})
 	v.newest(p)
 }
 
 func (v *Verifier) newest(p place) {
+	v.placed++
 	v.last, v.rivals = p.seq, []rival{{p.id, p.hash}}
 	if v.report.First == 0 {
 		v.report.First, v.first = p.seq, p.prev
@@ -327,10 +334,10 @@ func (v *Verifier) found(seq int64) bool {
 	}
 	g, rest := v.gaps[i], []gap(nil)
 	if g.from < seq {
-		rest = append(rest, gap{g.from, seq - 1})
+		rest = append(rest, gap{from: g.from, to: seq - 1, before: g.before})
 	}
 	if seq < g.to {
-		rest = append(rest, gap{seq + 1, g.to})
+		rest = append(rest, gap{seq + 1, g.to, g.prev, g.before})
 	}
 	v.gaps = slices.Replace(v.gaps, i, i+1, rest...)
 	return true
@@ -385,19 +392,14 @@ func (v *Verifier) Report() (wire.AuditReport, error) {
 	for _, g := range v.gaps {
 		v.missing(g)
 	}
-	if v.report.First > 1 && v.anchor.Seq >= v.report.First-1 {
-		v.report.Anchor = v.anchor.String()
-		if v.anchor.Seq == v.report.First-1 && v.anchor.Hash != v.first && !v.report.Filtered {
-			v.problem("changed", v.report.First, 0, "", fmt.Sprintf("record %d is not the one that came after the records which were removed", v.report.First))
-		}
-	}
+	v.removed()
 	beyond := v.last
 	for _, w := range v.watch {
 		v.meet(w)
 		beyond = max(beyond, w.Seq)
 	}
 	if !v.report.Filtered {
-		v.missing(gap{v.last + 1, beyond})
+		v.missing(gap{from: v.last + 1, to: beyond})
 	}
 	r := v.report
 	r.Last = v.last
@@ -409,6 +411,27 @@ func (v *Verifier) Report() (wire.AuditReport, error) {
 		r.Problems = []wire.AuditProblem{}
 	}
 	return r, nil
+}
+
+// removed takes the newest gap that retention explains for the old end: what is
+// left before it, where reading was overtaken by a removal, is linked to nothing
+// and does not count.
+func (v *Verifier) removed() {
+	g := gap{}
+	for _, x := range v.gaps {
+		if x.to <= v.anchor.Seq && x.to > g.to {
+			g = x
+		}
+	}
+	if g.to == 0 {
+		return
+	}
+	v.report.First, v.first = g.to+1, g.prev
+	v.report.Records -= g.before
+	v.report.Anchor = v.anchor.String()
+	if v.anchor.Seq == g.to && g.prev != "" && v.anchor.Hash != g.prev {
+		v.problem("changed", v.report.First, 0, "", fmt.Sprintf("record %d is not the one that came after the records which were removed", v.report.First))
+	}
 }
 
 // ending checks what the export itself says of its end.
@@ -444,19 +467,20 @@ func (v *Verifier) lastRivals() {
 
 // meet tells of a head that was not met, unless its record is missing.
 func (v *Verifier) meet(w watch) {
+	before := w.Seq < v.report.First && !v.report.Filtered
 	switch {
-	case w.met || v.report.First > 0 && w.Seq == v.report.First-1 && w.Hash == v.first:
+	case w.met && !before || v.report.First > 0 && w.Seq == v.report.First-1 && w.Hash == v.first:
 		if w.noted {
 			v.report.Confirmed = append(v.report.Confirmed, w.String())
 		}
+	case before && !w.noted: // it was read before the records were removed
+	case before && w.Seq == v.report.First-1 && v.first != "":
+		v.problem("changed", v.report.First, 0, "", fmt.Sprintf("record %d was not chained to %s", v.report.First, w.what))
+	case before && w.Seq <= v.anchor.Seq:
+		v.problem("head", w.Seq, 0, "", fmt.Sprintf("%s cannot be checked any more: records up to %d have been removed by retention", w.what, v.anchor.Seq))
 	case w.seen:
 		v.problem("changed", w.Seq, 0, "", fmt.Sprintf("record %d is not the one that %s names", w.Seq, w.what))
 	case v.report.Filtered && w.noted:
 		v.problem("head", w.Seq, 0, "", fmt.Sprintf("%s cannot be checked against a filtered export without record %d", w.what, w.Seq))
-	case v.report.Filtered || w.Seq > v.last:
-	case w.Seq == v.report.First-1:
-		v.problem("changed", v.report.First, 0, "", fmt.Sprintf("record %d was not chained to %s", v.report.First, w.what))
-	case w.Seq <= v.anchor.Seq:
-		v.problem("head", w.Seq, 0, "", fmt.Sprintf("%s cannot be checked any more: records up to %d have been removed by retention", w.what, v.anchor.Seq))
 	}
 }
