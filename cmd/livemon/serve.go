@@ -97,7 +97,7 @@ func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) 
 	}
 	m := monitor.Config{
 		Dial: dial, Outbound: cfg.Outbound, Settings: cfg.Settings(), NeverMonitor: cfg.NeverMonitor,
-		TrustCallerID: cfg.TrustCallerID, DialInCoaching: cfg.DialInCoaching, FollowTransfers: cfg.OnTransfer == config.TransferFollow, RingTimeout: cfg.RingTimeout, Logger: log,
+		TrustCallerID: cfg.TrustCallerID, DialInCoaching: cfg.DialInCoaching, FollowTransfers: cfg.OnTransfer == config.TransferFollow, InBandKeys: cfg.InBandKeys, RingTimeout: cfg.RingTimeout, Logger: log,
 	}
 	for _, n := range cfg.FreeSWITCH {
 		m.Nodes = append(m.Nodes, monitor.NodeConfig{Name: n.Name, Addr: n.Addr, Password: n.Password})

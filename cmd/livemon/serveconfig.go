@@ -36,6 +36,7 @@ func serveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "operator-listens", Usage: "let the machine's own token listen although there are accounts", EnvVars: []string{"LIVEMON_OPERATOR_LISTENS"}},
 		&cli.BoolFlag{Name: "trust-caller-id", Usage: "know supervisors who dial in by their caller id, which anybody can forge", EnvVars: []string{"LIVEMON_TRUST_CALLER_ID"}},
 		&cli.BoolFlag{Name: "dial-in-coaching", Usage: "let supervisors who dial in coach, barge in and take over (default: yes; --dial-in-coaching=false lets them only listen)", EnvVars: []string{"LIVEMON_DIAL_IN_COACHING"}},
+		&cli.BoolFlag{Name: "inband-keys", Usage: "listen for supervisors' keys in their audio too, for telephones that send them in no other way", EnvVars: []string{"LIVEMON_INBAND_KEYS"}},
 		&cli.StringFlag{Name: "on-transfer", Usage: "what a session does when the agent transfers the customer to another agent: `end` or follow", DefaultText: "end", EnvVars: []string{"LIVEMON_ON_TRANSFER"}},
 		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
 		&cli.StringFlag{Name: "audit-keep", Usage: "how old audit records become: an `AGE` as in 90d; 0 keeps them for ever", DefaultText: "0", EnvVars: []string{"LIVEMON_AUDIT_KEEP"}},
@@ -60,7 +61,7 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 			*to = c.String(name)
 		}
 	}
-	for name, to := range map[string]*bool{"operator-listens": &cfg.OperatorListens, "trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "log-json": &cfg.LogJSON} {
+	for name, to := range map[string]*bool{"operator-listens": &cfg.OperatorListens, "trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "inband-keys": &cfg.InBandKeys, "log-json": &cfg.LogJSON} {
 		if c.IsSet(name) {
 			*to = c.Bool(name)
 		}

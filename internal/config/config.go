@@ -77,6 +77,7 @@ type Config struct {
 	OperatorListens bool `yaml:"operator-listens"`
 	// DialInCoaching is whether supervisors who dial in may coach, barge in and take over.
 	DialInCoaching bool          `yaml:"dial-in-coaching"`
+	InBandKeys     bool          `yaml:"inband-keys"`  // supervisors' keys may come as tones
 	OnTransfer     string        `yaml:"on-transfer"`  // TransferEnds or TransferFollow: what a session does when the customer is transferred
 	RingTimeout    time.Duration `yaml:"ring-timeout"` // one second to five minutes
 	AuditKeep      Age           `yaml:"audit-keep"`   // how old audit records become; 0 keeps them for ever

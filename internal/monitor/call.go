@@ -356,6 +356,9 @@ func (c *call) reconcile(ctx context.Context) bool {
 				c.end(s, s.leave.code, s.leave.reason)
 			case !c.wasParked(s):
 				c.end(s, fault.PhoneNoAnswer, reasonNoAnswer)
+			case c.shop && s.joining && !s.wasIn:
+				// A conference that asks for a PIN hangs up whoever gives none.
+				c.end(s, fault.PupilInConference, "the conference did not let the supervisor in")
 			default:
 				c.end(s, 0, st.reason)
 			}

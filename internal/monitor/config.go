@@ -33,6 +33,10 @@ type Config struct {
 	// the switch has not authenticated them. Anybody can send any caller id.
 	TrustCallerID bool
 
+	// InBandKeys has the switch listen for keys in supervisors' audio, for telephones
+	// and gateways that can send them in no other way.
+	InBandKeys bool
+
 	Owner          string // this controller's name in leases; default: random
 	DialInCoaching bool   // whether supervisors who dial in may coach, barge in and take over
 

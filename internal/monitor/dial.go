@@ -20,6 +20,7 @@ func (c *call) originate(ctx context.Context, s *session) {
 		"park_timeout=20",
 		"ignore_early_media=true",
 		"hangup_after_bridge=false",
+		"rtp_liberal_dtmf=true", // his keys may also come as SIP INFO
 		"origination_caller_id_name=livemon",
 		varSession + "=" + x.ID,
 		varCall + "=" + c.id,

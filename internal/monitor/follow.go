@@ -102,7 +102,7 @@ func (c *call) handOver(ctx context.Context, s *session, tc tracker.Call) {
 		return
 	}
 	c.sessions = slices.DeleteFunc(slices.Clone(c.sessions), func(x *session) bool { return x == s })
-	s.recorded, s.wasIn, s.waits, s.adopted, s.tries = false, false, false, false, 0
+	s.recorded, s.joining, s.wasIn, s.waits, s.adopted, s.tries = false, false, false, false, false, 0
 	from := s.x
 	x := c.n.update(s, func(x *wire.Session) {
 		x.Agent, x.Call, x.User, x.Room, x.Status, x.Role = tc.Agent, tc.ID, tc.UserNumber, "", wire.Answered, wire.Joining

@@ -9,6 +9,9 @@ import (
 	"livemon/internal/wire"
 )
 
+// noSound is heard by nobody.
+const noSound = "silence_stream://20"
+
 // maxJoins is how often a supervisor's leg is sent to the room.
 const maxJoins = 2
 
@@ -16,7 +19,10 @@ const maxJoins = 2
 func (c *call) join(ctx context.Context, s *session) {
 	// Rooms of ours are locked against everybody but supervisors. A lock or PIN
 	// of the shop's own holds for supervisors too.
-	vars := fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, c.shop,
+	// The shop's own sounds would tell everybody there that he comes and goes: a
+	// member's own take their place.
+	vars := fmt.Sprintf("conference_enter_sound=%[1]s;conference_exit_sound=%[1]s;", noSound)
+	vars += fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, c.shop,
 		varSession, s.x.ID, varCall, c.id, varAgent, quoteVar(s.x.Agent))
 	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
 		c.joinFailed(ctx, s, err)
@@ -32,8 +38,13 @@ func (c *call) join(ctx context.Context, s *session) {
 	if !c.shop {
 		target += "@" + fsconf.Profile // a room of the shop's exists already, with its own profile
 	}
+	keys := ""
+	if c.n.m.cfg.InBandKeys {
+		keys = "start_dtmf," // finds them although he is muted
+	}
+	s.joining = true
 	// A room that refuses him parks him, so that he can be told.
-	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s 'conference:%s+flags{mute|deaf},park' inline", s.x.Channel, target))
+	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s '%sconference:%s+flags{mute|deaf},park' inline", s.x.Channel, keys, target))
 	if err != nil {
 		c.joinFailed(ctx, s, err)
 		return

@@ -25,6 +25,7 @@ type session struct {
 	dialing  bool      // asked for, and neither seen nor refused yet
 	until    time.Time // when dialing is given up
 	parked   bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
+	joining  bool      // has been sent to the call's room
 	wasIn    bool      // has been in the call's room
 	waits    bool      // for the customer to be connected with an agent again
 	recorded bool      // that he listens is in the audit stream

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"livemon/conference"
 	"livemon/internal/fault"
@@ -56,7 +55,7 @@ func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 		return false, fmt.Errorf("%w: it was not made in time", errWhisper)
 	}
 	c.n.mu.Lock()
-	made := strings.HasPrefix(reply, "+OK")
+	made := reply == "+OK "+leg
 	c.n.mu.Unlock()
 	if !made {
 		c.log.Warn("the whispering leg could not be made", "session", s.x.ID, "reply", short(reply))

@@ -501,7 +501,12 @@ func TestSeveralSupervisors(t *testing.T) {
 
 // shop builds a house with an agent, 1001, in a conference of the shop's with two others.
 func shop(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) (h *house, legs []string) {
-	h = build(t, opts...)
+	// The shop's rooms tell everybody who comes and goes.
+	sounds := func(o *switchsim.Options, _ *monitor.Config) {
+		o.ConferenceXML = strings.Replace(o.ConferenceXML, "</profiles>",
+			`<profile name="default"><param name="enter-sound" value="ding.wav"/><param name="exit-sound" value="dong.wav"/></profile></profiles>`, 1)
+	}
+	h = build(t, append([]func(*switchsim.Options, *monitor.Config){sounds}, opts...)...)
 	if _, err := h.sim.Conference(t.Context(), "sales", "1001", "1004", "1005"); err != nil {
 		t.Fatal(err)
 	}
@@ -563,6 +568,10 @@ func TestShopConference(t *testing.T) {
 	for _, o := range others[2:] {
 		h.hangup(o)
 	}
+	h.until("the room tells of the shop's own people", func() bool {
+		return slices.Equal(h.sim.Played(legs[1]), []string{"ding.wav", "ding.wav", "ding.wav", "dong.wav", "dong.wav", "dong.wav"})
+	})
+	h.sim.Reset()
 	s = h.press(s, "5#", wire.Monitor)
 	h.loopbacks(0)
 	h.hears(legs[0], legs[1], legs[2])
@@ -570,8 +579,17 @@ func TestShopConference(t *testing.T) {
 	coached(legs[1], legs[2])
 	h.leave(s)
 	h.loopbacks(0)
+	s = h.listen("1001", "1002")
+	h.hears(s.Channel, legs...)
+	h.leave(s)
+	h.gone(s.Channel)
 	h.hears(legs[0], legs[1], legs[2])
 	h.hears(legs[1], legs[0], legs[2])
+	for _, l := range legs {
+		if p := h.sim.Played(l); len(p) > 0 {
+			t.Errorf("%s heard %q of the supervisor's coming and going", h.sim.Number(l), p)
+		}
+	}
 	for _, cmd := range h.sim.Commands() {
 		for _, l := range legs {
 			if f := strings.Fields(cmd); len(f) > 2 && f[2] == l && f[1] != "uuid_dump" {
@@ -640,6 +658,23 @@ func TestShopConferenceEndings(t *testing.T) {
 			f(h, legs, s)
 			h.gone(s.Channel)
 			h.loopbacks(0)
+		})
+	}
+}
+
+// TestKeysByOtherWays: a telephone whose keys come as SIP INFO, or as tones.
+func TestKeysByOtherWays(t *testing.T) {
+	for keys, inBand := range map[switchsim.Keys]bool{switchsim.KeysInfo: false, switchsim.KeysInBand: true} {
+		t.Run(string(keys), func(t *testing.T) {
+			t.Parallel()
+			h := build(t, func(_ *switchsim.Options, mc *monitor.Config) { mc.InBandKeys = inBand })
+			h.sim.SetPhone("1002", switchsim.Behaviour{Keys: keys})
+			c := h.call("5550100", "1001")
+			s := h.press(h.listen("1001", "1002"), "4#", wire.Coach)
+			s = h.press(s, "6#", wire.Barge)
+			s = h.press(s, "5#", wire.Monitor)
+			h.leave(s)
+			h.bridged(c)
 		})
 	}
 }

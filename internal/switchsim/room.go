@@ -307,6 +307,9 @@ func (s *Switch) join(m *member) {
 			return
 		}
 		m.known = true
+		if r.count > 1 {
+			s.roomSound(r, ch.value("conference_enter_sound"), r.conf["enter-sound"])
+		}
 		m.speechAt = s.now.Add(speechLag)
 		s.touchRoom(r)
 		if r.floor == nil && r.count > 1 && m.canSpeak {
@@ -314,6 +317,20 @@ func (s *Switch) join(m *member) {
 		}
 		s.after(speechLag, func() { s.touchRoom(r); s.talk(m) })
 	})
+}
+
+// roomSound plays to a room what tells of a member's coming or going: his own
+// sound, or that of the profile.
+func (s *Switch) roomSound(r *room, own, profile string) {
+	file := cmp.Or(own, profile)
+	if file == "" || strings.HasPrefix(file, "silence_stream://") {
+		return
+	}
+	for _, m := range r.members {
+		if m.known && m.canHear {
+			s.notePlayed(m.ch, file)
+		}
+	}
 }
 
 // controlsOf is the group of key bindings that a member gets; none of one called none.
@@ -424,6 +441,7 @@ func (s *Switch) removeMember(m *member) {
 		s.setFloor(r, nil)
 	}
 	s.maint(r, m, "del-member", fromConfDel)
+	s.roomSound(r, ch.value("conference_exit_sound"), r.conf["exit-sound"])
 	if ch.member == m {
 		ch.member = nil
 	}
