@@ -17,9 +17,10 @@
 //     whom the table says.
 //   - The pupil is only ever removed in a room that was seen, not merely
 //     expected, to let the user hear the supervisor who takes over.
-//   - A supervisor is only ever removed while muted, three frames after the
-//     mute: mod_conference forgets a leaving member's relations before it stops
-//     mixing him.
+//   - A coach is never in a room's mix: he stays mute there, and whispers to the
+//     pupil past it ([WhisperLine]). Relations could not hide him from the others
+//     at the moment when he leaves, nor from somebody who joins.
+//   - A supervisor is only ever removed while muted, three frames after the mute.
 //
 // It does not move calls into rooms, ring telephones or remember anything.
 package conference

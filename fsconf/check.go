@@ -27,8 +27,8 @@ const maxReply = 16 << 20
 // it stands here, does nothing but answer.
 var neededCommands = []string{
 	"conference list", "file_exists", "global_getvar conf_dir", "module_exists", "originate", "show",
-	"uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_exists", "uuid_getvar", "uuid_kill", "uuid_park",
-	"uuid_setvar", "uuid_transfer", "version", "xml_locate",
+	"uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_exists", "uuid_getvar", "uuid_kill", "uuid_media", "uuid_park",
+	"uuid_setvar", "uuid_setvar_multi", "uuid_transfer", "version", "xml_locate",
 }
 
 // The newest release that livemon has been measured on, and the oldest.
@@ -181,7 +181,7 @@ func (c *checker) rights(ctx context.Context) error {
 }
 
 func (c *checker) modules(ctx context.Context) error {
-	needed := []string{"mod_commands", "mod_conference", "mod_dptools", "mod_event_socket", "mod_sndfile", "mod_tone_stream"}
+	needed := []string{"mod_commands", "mod_conference", "mod_dptools", "mod_event_socket", "mod_loopback", "mod_sndfile", "mod_tone_stream"}
 	if c.s.DialIn != "" {
 		needed = append(needed, "mod_dialplan_xml")
 	}
@@ -201,20 +201,11 @@ func (c *checker) modules(ctx context.Context) error {
 	} else {
 		c.ok("modules", strings.Join(needed, ", "))
 	}
-	answer, err := c.ask(ctx, "module_exists mod_spandsp")
-	if err != nil {
-		return err
-	}
-	if answer == "true" {
-		c.ok("optional modules", "mod_spandsp")
-	} else {
-		c.ok("optional modules", "without mod_spandsp: keys of telephones that send them as tones are not heard")
-	}
 	return nil
 }
 
 func (c *checker) applications(ctx context.Context) error {
-	needed := []string{"answer", "conference", "hangup", "park", "playback", "set"}
+	needed := []string{"answer", "conference", "eavesdrop", "hangup", "park", "playback", "set", "start_dtmf", "unset"}
 	if c.s.DialIn != "" {
 		needed = append(needed, "socket")
 	}

@@ -72,9 +72,9 @@ func healthy() answers {
 		"xml_locate":    "-ERR bad args",
 		askConference:   fsconf.ConferenceXML(fsconf.Defaults()),
 		askDialplan:     dialplan,
-		askApps:         `{"row_count":7,"rows":[{"name":"answer"},{"name":"conference"},{"name":"hangup"},{"name":"park"},{"name":"playback"},{"name":"set"},{"name":"socket"}]}`,
+		askApps:         `{"row_count":10,"rows":[{"name":"answer"},{"name":"conference"},{"name":"eavesdrop"},{"name":"hangup"},{"name":"park"},{"name":"playback"},{"name":"set"},{"name":"start_dtmf"},{"name":"unset"},{"name":"socket"}]}`,
 	}
-	for _, usage := range []string{"originate", "uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_setvar", "uuid_transfer"} {
+	for _, usage := range []string{"originate", "uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_media", "uuid_setvar", "uuid_setvar_multi", "uuid_transfer"} {
 		a[usage] = "-USAGE: <uuid> <more>"
 	}
 	return a
@@ -96,7 +96,7 @@ func TestCheckOfAHealthySwitch(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	want := []string{"version", "rights", "modules", "optional modules", "applications", "conference profile", "supervisor keys", "prompts", "dial-in extension"}
+	want := []string{"version", "rights", "modules", "applications", "conference profile", "supervisor keys", "prompts", "dial-in extension"}
 	if !slices.Equal(names, want) {
 		t.Errorf("findings %q, want %q", names, want)
 	}
