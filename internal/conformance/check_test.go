@@ -113,8 +113,9 @@ func (c *check) leave() error {
 	defer cancel()
 	_, err := c.client.API(ctx, "hupall NORMAL_CLEARING "+mark+" "+c.id)
 	for _, l := range c.legs {
-		if l.Telephone != nil {
+		if l.uuid == "" && l.Telephone != nil { // a call that came in, and was not found
 			err = errors.Join(err, l.Hangup(ctx))
+			continue
 		}
 		for err == nil {
 			var reply string

@@ -118,7 +118,7 @@ var roomFacts = []fact{
 			c.enter(room, c.parked("in2"), "", "conference_enforce_security=false")
 		}},
 	{name: "relate-is-quick", room: true,
-		claim: "From barge to coach by `relate` alone: from 100 ms after the answer on the user hears nothing of the supervisor.",
+		claim: "`relate … nospeak` towards the user silences a supervisor who barges at once: nothing is heard but what was on its way (300 ms are allowed; the report says what it took).",
 		check: func(c *check) {
 			user, pupil := c.call("user", "pupil")
 			room := c.move(pupil, user)
