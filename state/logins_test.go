@@ -87,6 +87,16 @@ func TestLogins(t *testing.T) {
 			t.Error("a login of another account of the same name")
 		}
 
+		future := time.Now().Add(time.Hour).UnixMilli()
+		for epoch, want := range map[string]bool{sue.Epoch: true, before.Epoch: false} {
+			h := strings.Repeat("8", 64)
+			must(t, s.Client().HSet(ctx, state.LoginsKey, h, fmt.Sprintf("sue %s %d %d {}", epoch, future, future)).Err())
+			if on(h) != want {
+				t.Errorf("a login of epoch %s, which was left behind: %v", epoch, !want)
+			}
+			must(t, s.Client().HDel(ctx, state.LoginsKey, h).Err())
+		}
+
 		// Of too many the ones go first that end first; another account's stay.
 		sam := value(s.CreateAccount(ctx, account("sam", "2"), false))(t)
 		sams := login(sam, time.Hour, time.Hour)
