@@ -100,11 +100,8 @@ func BenchmarkKey(b *testing.B) {
 		return err == nil
 	})
 	h.until(b, func() bool { h.s, _ = h.svc.Session(b.Context(), h.s.ID); return h.s.Status == wire.Listening })
-	if _, err := h.svc.ChangeRole(b.Context(), h.s.ID, wire.Coach); err != nil {
-		b.Fatal(err)
-	}
 	n := h.svc.nodes[0]
-	roles := []struct{ data, role string }{{fsconf.DataBarge, "barge"}, {fsconf.DataCoach, "coach"}}
+	roles := []struct{ data, role string }{{fsconf.DataBarge, "barge"}, {fsconf.DataMonitor, "monitor"}}
 	press := func(i int) time.Duration {
 		key := esl.NewEvent(map[string]string{"Event-Name": "CUSTOM", "Event-Subclass": "conference::maintenance", "Action": "dtmf",
 			"Conference-Name": h.s.Room, "Unique-ID": h.s.Channel, "Data": roles[i%2].data}, "")
@@ -151,7 +148,7 @@ func BenchmarkKey(b *testing.B) {
 	b.ReportMetric(float64(median(less).Microseconds()), "µs/less")
 	b.ReportMetric(float64(median(wire2).Microseconds()), "µs/bare")
 	b.ReportMetric(ratio, "ratio")
-	b.Logf("from a key to the last reply: %v for coach to barge, which is recorded first, %v for barge to coach; the same commands alone %v and %v; in all %.2f times as long (%q)",
+	b.Logf("from a key to the last reply: %v for monitor to barge, which is recorded first, %v for barge to monitor; the same commands alone %v and %v; in all %.2f times as long (%q)",
 		median(more), median(less), median(moreBare), median(lessBare), ratio, commands[true])
 }
 
