@@ -78,8 +78,7 @@ var socketFacts = []fact{
 			}
 		}},
 	{name: "half-a-command",
-		differs: "the events come all the same",
-		claim:   "Half a command in the switch's buffer stops that connection's events until the rest has come.",
+		claim: "Half a command in the switch's buffer stops that connection's events until the rest has come.",
 		check: func(c *check) {
 			w := c.raw()
 			defer w.close()

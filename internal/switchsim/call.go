@@ -362,6 +362,9 @@ func (s *Switch) hangup(ch *channel, cause string) {
 	}
 	cause = cmp.Or(cause, "NORMAL_CLEARING")
 	s.touchAround(ch)
+	if m := ch.member; m != nil {
+		m.lastWord = ch.audible()
+	}
 	ch.dead, ch.cause = true, cause
 	ch.t.hangup = s.now
 	ch.stateNum = channelStates["HANGUP"]

@@ -41,6 +41,7 @@ type conn struct {
 	custom  map[string]bool
 	filters []header
 	busy    bool // an api command runs: events wait for it, as they do on a real switch
+	half    bool // a command has begun to come: events wait for the rest of it
 	late    bool // events wait for the next poll
 	polled  time.Time
 	poll    *task
@@ -179,7 +180,7 @@ func (c *conn) passes(e *event) bool {
 
 // deliver sends an event, or keeps it while the connection is busy or asleep.
 func (c *conn) deliver(e *event) {
-	if !c.busy && !c.late {
+	if !c.busy && !c.late && !c.half {
 		c.push(e)
 		return
 	}
@@ -193,7 +194,7 @@ func (c *conn) deliver(e *event) {
 // wakeUp is the listener thread looking at its event queue.
 func (c *conn) wakeUp() {
 	c.polled = c.s.now
-	if c.busy {
+	if c.busy || c.half {
 		return
 	}
 	held := c.held
@@ -269,8 +270,9 @@ func (m *command) whole() string {
 var errTooLong = errors.New("switchsim: command too long")
 
 // readCommand reads one command. idle is called for every line end in front of
-// it: they are answered by nothing, but wake the connection.
-func readCommand(r *bufio.Reader, idle func()) (*command, error) {
+// it: they are answered by nothing, but wake the connection. begun is called when
+// the command's first byte has come.
+func readCommand(r *bufio.Reader, idle, begun func()) (*command, error) {
 	for {
 		b, err := r.ReadByte()
 		if err != nil {
@@ -284,6 +286,7 @@ func readCommand(r *bufio.Reader, idle func()) (*command, error) {
 		}
 		idle()
 	}
+	begun()
 	m := &command{}
 	length, size := 0, 0
 	for {
@@ -350,11 +353,19 @@ func (c *conn) read() {
 		c.wakeUp()
 		c.s.unlock()
 	}
+	half := func(on bool) {
+		c.s.lock()
+		if c.half = on; !on && !c.late {
+			c.wakeUp()
+		}
+		c.s.unlock()
+	}
 	for {
-		m, err := readCommand(r, idle)
+		m, err := readCommand(r, idle, func() { half(true) })
 		if err != nil {
 			return
 		}
+		half(false)
 		if !c.s.serve(c, m) {
 			// What was answered last still has to reach the client.
 			<-c.gone

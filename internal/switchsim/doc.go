@@ -20,8 +20,8 @@
 //   - add-member is fired some milliseconds before commands find the member.
 //   - Relations are open by default: whoever joins hears everybody. They fire no
 //     event, clearing one always succeeds, and leaving a room wipes them.
-//   - Whoever is taken out of a room while he can speak, or within 60 ms after he
-//     was muted, is heard by all for 30 ms, for his relations are gone first. A
+//   - Whoever is taken out of a room or hangs up while he can speak, or within 60 ms
+//     after he was muted, is heard by all for 30 ms, for his relations are gone first. A
 //     relation that is cleared within 60 ms after its owner was muted leaks the
 //     rest of what he said.
 //   - A profile that does not exist gives a room without it, silently; an unset or

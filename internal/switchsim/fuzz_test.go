@@ -16,7 +16,7 @@ func FuzzReadCommand(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r := bufio.NewReader(strings.NewReader(text))
 		for range 100 {
-			m, err := readCommand(r, func() {})
+			m, err := readCommand(r, func() {}, func() {})
 			if err != nil {
 				return
 			}

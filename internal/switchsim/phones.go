@@ -3,6 +3,7 @@ package switchsim
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -207,6 +208,9 @@ func (s *Switch) Unhold(who string) error {
 		}
 		// The switch stops whatever is being broadcast to the partner, whoever began it.
 		if other := s.live(ch.value("signal_bond")); other != nil && other.sound != "" {
+			if a := other.top(); a != nil && strings.Contains(a.app, "play") {
+				s.finish(a)
+			}
 			other.endSound()
 			s.touch(other)
 		}

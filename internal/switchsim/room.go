@@ -66,6 +66,8 @@ type member struct {
 	kicked   bool
 	leaving  bool
 	leaks    bool // while it leaves, everybody hears it
+	energy   int  // below it, nothing of it is mixed
+	lastWord bool // it could be heard when its telephone hung up
 	joined   time.Time
 	speechAt time.Time
 	talked   time.Time
@@ -82,6 +84,9 @@ type member struct {
 	keys     string
 	keyTask  *task
 }
+
+// voice is the energy with which everybody speaks.
+const voice = 4000
 
 // hears lists whom a member hears.
 func (m *member) hears(now time.Time) []*channel {
@@ -112,6 +117,9 @@ func (m *member) heardBy(l *member, now time.Time) bool {
 	}
 	if !m.canSpeak {
 		return now.Before(m.leakTo[l.id])
+	}
+	if m.energy > voice {
+		return false
 	}
 	for _, r := range m.relations {
 		if r.id == l.id {
@@ -406,7 +414,7 @@ func (s *Switch) setFloor(r *room, m *member) {
 
 // leaveRoom takes a member out of his room; then is called when he is out. A
 // member who could be heard a moment ago leaks: his relations are gone before he
-// is. One whose telephone is gone does not.
+// is. That he has hung up makes no difference: what he said last is in his buffer.
 func (s *Switch) leaveRoom(m *member, then func()) {
 	if m.leaving {
 		return

@@ -121,6 +121,13 @@ func init() {
 			}
 			return answer(m, "unmute")
 		},
+		"energy": func(s *Switch, m *member, rest []string) string {
+			if len(rest) > 0 {
+				m.energy, _ = strconv.Atoi(rest[0])
+				s.touchRoom(m.room)
+			}
+			return "Energy " + strconv.Itoa(m.id) + " = " + strconv.Itoa(m.energy) + "\n"
+		},
 		"deaf":   func(s *Switch, m *member, _ []string) string { s.setDeaf(m, true); return answer(m, "deaf") },
 		"undeaf": func(s *Switch, m *member, _ []string) string { s.setDeaf(m, false); return answer(m, "undeaf") },
 		"hold": func(s *Switch, m *member, rest []string) string {

@@ -179,6 +179,9 @@ func (s *Switch) hearsBut(l *channel, but *spy, w *walk) []*channel {
 
 // audible tells whether anything but silence comes from a telephone.
 func (ch *channel) audible() bool {
+	if m := ch.member; m != nil && m.leaving && m.lastWord {
+		return true // what it said last is still in its room's buffer
+	}
 	if end := ch.loop; end != nil && (end.dead || end.sound == "" && !end.speaks && end.spy == nil) {
 		return false // nothing is played or heard at its other end
 	}
