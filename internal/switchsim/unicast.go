@@ -88,10 +88,13 @@ func audioPacket(packet []byte) ([]int16, bool) {
 	return frame, true
 }
 
-// take queues a frame that has come, unless it was made up already.
+// take queues a frame that has come. One that was made up already is what the next
+// one is made up from, if that is late as well: else a tone that begins while all
+// are a little late would never be heard.
 func (u *unicast) take(frame []int16) {
 	if u.owed > 0 {
 		u.owed--
+		u.last = frame
 		return
 	}
 	if len(u.queue) >= mouthQueue {
