@@ -15,7 +15,8 @@ if ! command -v redis-server >/dev/null; then
 	echo 'test: redis-server is not installed (apt-get install redis-server): nothing is tested against a real one' >&2
 fi
 
-"$GO" test $race -v -timeout "${TIMEOUT:-10m}" "$@" ./... 2>&1 | awk '
+# Most of what the tests do is wait: so more of them at once than there are processors.
+"$GO" test $race -v -parallel "${PARALLEL:-6}" -timeout "${TIMEOUT:-10m}" "$@" ./... 2>&1 | awk '
 	function show(  i) { for (i = 0; i < n; i++) if (held[i] !~ /^ *(=== (RUN|PAUSE|CONT)|--- PASS)/) print held[i]; n = 0 }
 	/^ *--- PASS: / { passed++ }
 	/^ *--- FAIL: / { failed++ }
