@@ -26,9 +26,9 @@ const (
 	Hush    // Member's whispering ends
 )
 
-// SettleTime is how long a mute takes to be certain in every buffer: three
-// frames of 20 ms.
-const SettleTime = 60 * time.Millisecond
+// SettleTime is how long what a member said before he was muted may still be
+// mixed: three frames mostly, but his buffer holds half a second.
+const SettleTime = 520 * time.Millisecond
 
 func (o Op) String() string {
 	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]

@@ -20,7 +20,7 @@
 //   - A coach is never in a room's mix: he stays mute there, and whispers to the
 //     pupil past it ([WhisperLine]). Relations could not hide him from the others
 //     at the moment when he leaves, nor from somebody who joins.
-//   - A supervisor is only ever removed while muted, three frames after the mute.
+//   - A supervisor is only ever removed while muted, and SettleTime after the mute.
 //
 // It does not move calls into rooms, ring telephones or remember anything.
 package conference

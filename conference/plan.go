@@ -195,8 +195,8 @@ func (p *planner) takeOver(d Desired) {
 	})
 }
 
-// leave removes supervisors who have to go: they are muted by now, and three
-// frames later nothing of them is left in any buffer.
+// leave removes supervisors who have to go: they are muted by now, and SettleTime
+// later nothing of them is left in any buffer.
 func (p *planner) leave(d Desired) {
 	settled := false
 	p.supervisors(func(m Member, _ wire.Role) {

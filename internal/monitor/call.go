@@ -409,10 +409,8 @@ func (c *call) reconcile(ctx context.Context) bool {
 }
 
 func (c *call) find(id string) *session {
-	for _, s := range c.sessions {
-		if s.x.ID == id {
-			return s
-		}
+	if s := c.sessionOf(id); s != nil {
+		return s
 	}
 	panic("monitor: decide named a session that it was not given")
 }

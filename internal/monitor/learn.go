@@ -59,8 +59,9 @@ func (n *node) Resync(ctx context.Context) error {
 	return nil
 }
 
-// tableLag is how far the switch's tables may be behind its events.
-const tableLag = 60 * time.Millisecond
+// tableLag is how far the switch's tables may be behind its events, at the most
+// that was measured on a busy machine.
+const tableLag = 400 * time.Millisecond
 
 // read asks the switch for everything the tracker needs.
 func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {

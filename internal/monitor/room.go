@@ -48,7 +48,7 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 			pause(ctx, memberLag, nil)
 			continue
 		}
-		c.actual = c.whispers(c.actual)
+		c.actual = c.whispers(ctx, c.actual)
 		c.admit(ctx)
 		c.trustLess()
 		want := c.desired()

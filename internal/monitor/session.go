@@ -36,6 +36,7 @@ type session struct {
 	ended    bool
 	waiting  []waiter // requests that wait for a role to be reached
 	tries    int      // joins that failed
+	taps     []string // whispering legs that were asked for, until they are known to be gone
 	whispers int      // whispering legs made since he was last raised
 }
 

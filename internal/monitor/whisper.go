@@ -32,6 +32,7 @@ func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 	leg := newUUID()
 	line := conference.WhisperLine(leg, c.pupil, s.x.Channel, varWhisper+"="+s.x.ID)
 	reply := ""
+	s.taps = append(s.taps, leg) // whatever is answered, or is not
 	c.n.mu.Lock()
 	c.n.watch(c, leg)
 	c.n.mu.Unlock()
@@ -65,10 +66,14 @@ func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 
 // hush ends a supervisor's whispering, and waits until the switch says so.
 func (c *call) hush(ctx context.Context, id string) error {
-	for _, leg := range c.n.whispering(id) {
+	s := c.sessionOf(id)
+	for _, leg := range c.tapsOf(id) {
 		if _, err := c.api(ctx, "uuid_kill "+leg+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
 			return err
 		}
+	}
+	if s != nil {
+		s.taps = nil
 	}
 	if !c.await(ctx, c.n.m.cfg.JoinTimeout, func() bool { return len(c.n.whispering(id)) == 0 }) {
 		return fmt.Errorf("%w: it did not end in time", errWhisper)
@@ -76,11 +81,47 @@ func (c *call) hush(ctx context.Context, id string) error {
 	return nil
 }
 
-// whispers notes in a room who of the supervisors whispers to the pupil.
-func (c *call) whispers(r conference.Room) conference.Room {
+// tapsOf returns the legs that carry a session's voice to the pupil, or may do so:
+// those that the switch shows, and those that were asked for.
+func (c *call) tapsOf(id string) []string {
+	legs := c.n.whispering(id)
+	if s := c.sessionOf(id); s != nil {
+		for _, leg := range s.taps {
+			if !slices.Contains(legs, leg) {
+				legs = append(legs, leg)
+			}
+		}
+	}
+	return legs
+}
+
+// sessionOf returns the call's session with an id, or nil.
+func (c *call) sessionOf(id string) *session {
+	for _, s := range c.sessions {
+		if s.x.ID == id {
+			return s
+		}
+	}
+	return nil
+}
+
+// whispers notes in a room who of the supervisors whispers to the pupil. What the
+// switch's tables do not show, after a lost connection, it is asked for: a leg that
+// is overlooked would be made a second time, and not be hung up.
+func (c *call) whispers(ctx context.Context, r conference.Room) conference.Room {
 	r.Members = slices.Clone(r.Members)
 	for i, m := range r.Members {
-		r.Members[i].Whispers = m.Party == conference.Supervisor && len(c.n.whispering(m.Session)) > 0
+		if m.Party != conference.Supervisor || m.Session == "" {
+			continue
+		}
+		shown := c.n.whispering(m.Session)
+		r.Members[i].Whispers = len(shown) > 0
+		s := c.sessionOf(m.Session)
+		if s == nil {
+			continue
+		}
+		s.taps = slices.DeleteFunc(s.taps, func(leg string) bool { return !slices.Contains(shown, leg) && c.hasGone(ctx, leg) })
+		r.Members[i].Whispers = r.Members[i].Whispers || len(s.taps) > 0
 	}
 	return r
 }
