@@ -88,27 +88,23 @@ func (p *planner) whispers(role wire.Role) bool {
 	return role == wire.Coach && pupil
 }
 
-// relation is what a supervisor's relation towards everybody has to be. Who is not
-// in the mix keeps one as a second lock behind the mute.
-func (p *planner) relation(m, _ Member) (noSpeak, noHear bool) {
-	return !mixed(p.roles[m.Session]), false
-}
-
-// relate brings supervisors' relations to what want says. Nobody else is given any.
-func (p *planner) relate(want func(m, o Member) (noSpeak, noHear bool)) {
-	for i := range p.room.Members {
-		m := p.room.Members[i]
+// relate brings supervisors' relations to what their roles want: who is not in the
+// mix keeps one towards everybody, as a second lock behind the mute. With keep it
+// takes none away. Nobody else is given any.
+func (p *planner) relate(keep bool) {
+	for _, m := range p.room.Members {
+		if m.Party != Supervisor {
+			continue
+		}
+		closed := !mixed(p.roles[m.Session])
 		for _, how := range [...][2]bool{{true, true}, {true, false}, {false, true}, {false, false}} {
 			var others []int
 			for _, o := range p.room.Members {
-				if o.ID == m.ID || m.Party != Supervisor {
-					continue
+				speaksNot, hearsNot := slices.Contains(m.NoSpeak, o.ID), slices.Contains(m.NoHear, o.ID)
+				want := [2]bool{closed || keep && speaksNot, keep && hearsNot}
+				if o.ID != m.ID && how == want && want != [2]bool{speaksNot, hearsNot} {
+					others = append(others, o.ID)
 				}
-				noSpeak, noHear := want(m, o)
-				if how != [2]bool{noSpeak, noHear} || noSpeak == slices.Contains(m.NoSpeak, o.ID) && noHear == slices.Contains(m.NoHear, o.ID) {
-					continue
-				}
-				others = append(others, o.ID)
 			}
 			switch {
 			case len(others) == 0:
@@ -125,10 +121,7 @@ func (p *planner) relate(want func(m, o Member) (noSpeak, noHear bool)) {
 // first: a relation counts from the next frame on, while what a muted member said
 // before is mixed until his buffers are empty, for half a second at the most.
 func (p *planner) restrict() {
-	p.relate(func(m, o Member) (bool, bool) {
-		noSpeak, noHear := p.relation(m, o)
-		return noSpeak || slices.Contains(m.NoSpeak, o.ID), noHear || slices.Contains(m.NoHear, o.ID)
-	})
+	p.relate(true)
 	p.supervisors(func(m Member, role wire.Role) {
 		if m.Speak && !mixed(role) {
 			p.do(Command{Op: Mute, Member: m.ID})
@@ -156,7 +149,7 @@ func (p *planner) lock() {
 
 // grant opens what the table allows and is not open yet.
 func (p *planner) grant() {
-	p.relate(p.relation)
+	p.relate(false)
 	p.supervisors(func(m Member, role wire.Role) {
 		if mixed(role) && !m.Speak {
 			p.do(Command{Op: Unmute, Member: m.ID})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"livemon/internal/api"
 	"livemon/internal/wire"
 )
 
@@ -26,25 +27,13 @@ func extensionsCommand() *cli.Command {
 }
 
 func listExtensions(c *cli.Context) error {
-	if _, err := positional(c); err != nil {
-		return err
-	}
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	list, err := client.Extensions(c.Context)
-	if err != nil {
-		return err
-	}
-	return table[wire.Extension]{
+	return printList(c, (*api.Client).Extensions, table[wire.Extension]{
 		header: []string{"NUMBER", "NAME", "ADDED"},
 		row: func(e wire.Extension, _ time.Time) []string {
 			return []string{e.Number, e.Name, e.Added.Local().Format(time.DateTime)}
 		},
 		empty: "No numbers are registered: any number that a dial rule allows can be rung.",
-	}.print(c, list)
+	})
 }
 
 func addExtension(c *cli.Context) error {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"livemon/internal/api"
 	"regexp"
 	"strings"
 	"text/tabwriter"
@@ -138,4 +140,21 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// printList is a command that takes nothing and prints a list of the service's.
+func printList[T any](c *cli.Context, list func(*api.Client, context.Context) ([]T, error), t table[T]) error {
+	if _, err := positional(c); err != nil {
+		return err
+	}
+	client, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	rows, err := list(client, c.Context)
+	if err != nil {
+		return err
+	}
+	return t.print(c, rows)
 }

@@ -143,26 +143,14 @@ func accountChange(c *cli.Context) (wire.AccountChange, error) {
 }
 
 func listSupervisors(c *cli.Context) error {
-	if _, err := positional(c); err != nil {
-		return err
-	}
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	list, err := client.Accounts(c.Context)
-	if err != nil {
-		return err
-	}
-	return table[wire.Account]{
+	return printList(c, (*api.Client).Accounts, table[wire.Account]{
 		header: []string{"NAME", "FULL NAME", "EXTENSION", "RANK", "RIGHTS", "TEAMS", "AGENTS", "NUMBERS", "ADMIN", "PASSWORD", "PIN", "DISABLED"},
 		row: func(a wire.Account, _ time.Time) []string {
 			return []string{a.Name, a.FullName, a.Extension, strconv.Itoa(a.Rank), joined(a.Rights), joined(a.Teams), joined(a.Agents),
 				yesNo(a.Numbers), yesNo(a.Admin), yesNo(a.Password), yesNo(a.PIN), yesNo(a.Disabled)}
 		},
 		empty: "There are no accounts: the token of the machine may do everything. 'livemon supervisors add NAME --first --set-password' makes the first administrator.",
-	}.print(c, list)
+	})
 }
 
 func joined[T ~string](list []T) string {

@@ -63,23 +63,11 @@ func notice(n wire.Notice) string {
 }
 
 func listTeams(c *cli.Context) error {
-	if _, err := positional(c); err != nil {
-		return err
-	}
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	list, err := client.Teams(c.Context)
-	if err != nil {
-		return err
-	}
-	return table[wire.Team]{
+	return printList(c, (*api.Client).Teams, table[wire.Team]{
 		header: []string{"TEAM", "AGENTS", "NOTICE"},
 		row:    func(t wire.Team, _ time.Time) []string { return []string{t.Name, joined(t.Agents), notice(t.Notice)} },
 		empty:  "There are no teams.",
-	}.print(c, list)
+	})
 }
 
 func addTeam(c *cli.Context) error {
