@@ -121,6 +121,9 @@ func checkSession(x wire.Session) error {
 	if !knownRole(x.Desired) {
 		return fmt.Errorf("unknown desired role %.40q", string(x.Desired))
 	}
+	if x.Follow != "" && !x.Follow.Known() { // empty in sessions from before there was a choice
+		return fmt.Errorf("unknown follow %.40q", string(x.Follow))
+	}
 	return nil
 }
 

@@ -33,7 +33,10 @@ func checkOwn(l Lease, x *wire.Session) error {
 	if x.Desired == "" {
 		x.Desired = wire.Monitor
 	}
-	err := errors.Join(checkSession(*x), checkName("call", x.Call))
+	err := checkSession(*x)
+	if x.Call != "" { // empty while it waits for one
+		err = errors.Join(err, checkName("call", x.Call))
+	}
 	if err == nil && !(utf8.ValidString(x.ID) && utf8.ValidString(x.Call)) {
 		err = errors.New("its id or call is no UTF-8")
 	}

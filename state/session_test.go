@@ -138,7 +138,7 @@ func TestRefusedSessions(t *testing.T) {
 		l := lease(t, s, "fs1", "a")
 		for what, change := range map[string]func(*wire.Session){
 			"no id":           func(x *wire.Session) { x.ID = "" },
-			"no call":         func(x *wire.Session) { x.Call = "" },
+			"unknown follow":  func(x *wire.Session) { x.Follow = "me" },
 			"no UTF-8":        func(x *wire.Session) { x.ID = "\xff" },
 			"other node":      func(x *wire.Session) { x.Node = "fs2" },
 			"speaks":          func(x *wire.Session) { x.Desired = wire.Coach },

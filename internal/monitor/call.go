@@ -29,6 +29,12 @@ type (
 		via  string
 		done chan<- error
 	}
+	followRequest struct {
+		s    *session
+		to   wire.Follow
+		via  string
+		done chan<- error
+	}
 	keyPressed struct {
 		s    *session
 		data string
@@ -214,6 +220,13 @@ func (c *call) handle(ctx context.Context, msg any) {
 			return
 		}
 		m.s.waiting = append(m.s.waiting, waiter{"", m.done})
+	case followRequest:
+		if m.s.ended {
+			m.done <- notFound("the session %q has ended", m.s.x.ID)
+			return
+		}
+		c.setFollow(m.s, m.to, m.via)
+		m.done <- nil
 	case keyPressed:
 		c.key(ctx, m.s, m.data)
 	case originated:
@@ -245,6 +258,8 @@ func (c *call) forward(msg any) bool {
 	case roleRequest:
 		s = m.s
 	case stopRequest:
+		s = m.s
+	case followRequest:
 		s = m.s
 	case keyPressed:
 		s = m.s
@@ -444,6 +459,8 @@ func (c *call) forget() {
 			m.done <- fault.New(fault.SwitchTimeout, "change role", "the controller is stopping")
 		case stopRequest:
 			m.done <- fault.New(fault.SwitchTimeout, "stop session", "the controller is stopping")
+		case followRequest:
+			m.done <- fault.New(fault.SwitchTimeout, "change session", "the controller is stopping")
 		}
 	}
 }

@@ -73,6 +73,21 @@ func (c *call) follow(ctx context.Context) (again bool) {
 	return true
 }
 
+// setFollow changes how long a session goes on. Nothing becomes audible by it,
+// so it may be recorded late.
+func (c *call) setFollow(s *session, to wire.Follow, via string) {
+	if s.x.Follow == to {
+		return
+	}
+	x := c.n.update(s, func(x *wire.Session) { x.Follow = to })
+	rec := record(x, "follow", via)
+	rec.Detail = string(to)
+	lease := c.n.fence()
+	c.n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
+		return c.n.m.store.SetSession(ctx, lease, x, &rec)
+	})
+}
+
 // next finds the agent's call that the customer is on now, and whether he is
 // connected with anybody.
 func (c *call) next() (tc tracker.Call, reached, connected bool) {

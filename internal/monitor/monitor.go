@@ -195,6 +195,12 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 	if err := checkName("supervisor", r.Supervisor); err != nil {
 		return wire.Session{}, err
 	}
+	if r.Follow == "" {
+		r.Follow = wire.FollowCall
+	}
+	if !r.Follow.Known() {
+		return wire.Session{}, badRequest("%q is not call, next or agent", short(string(r.Follow)))
+	}
 	dialString, err := m.dialString(r.Phone)
 	if err != nil {
 		return wire.Session{}, err
@@ -277,6 +283,16 @@ func (m *Monitor) TakeOver(ctx context.Context, id string) (wire.Session, error)
 func (m *Monitor) changeRole(ctx context.Context, id string, to wire.Role) (wire.Session, error) {
 	return m.ask(ctx, id, func(c *call, s *session, done chan<- error) {
 		c.post(roleRequest{s, to, "api", done})
+	})
+}
+
+// SetFollow implements wire.Service.
+func (m *Monitor) SetFollow(ctx context.Context, id string, f wire.Follow) (wire.Session, error) {
+	if !f.Known() {
+		return wire.Session{}, badRequest("%q is not call, next or agent", short(string(f)))
+	}
+	return m.ask(ctx, id, func(c *call, s *session, done chan<- error) {
+		c.post(followRequest{s, f, "api", done})
 	})
 }
 

@@ -68,7 +68,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	}
 	a, tc, onCall := n.settledCall(ctx, agent)
 	x := wire.Session{ID: newID(), Supervisor: r.Supervisor, Phone: r.Phone, Agent: agent, Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor,
-		Coaching: r.Coaching, Since: time.Now().UTC(), Node: n.name, Call: tc.ID, Room: tc.Room, Channel: channel, User: tc.UserNumber}
+		Coaching: r.Coaching, Follow: r.Follow, Since: time.Now().UTC(), Node: n.name, Call: tc.ID, Room: tc.Room, Channel: channel, User: tc.UserNumber}
 	if x.Channel == "" {
 		x.Channel = newUUID()
 	}

@@ -80,12 +80,14 @@ type Session struct {
 	Phone      string     `json:"phone"`
 	Agent      string     `json:"agent"`
 	Status     Status     `json:"status"`
-	Role       Role       `json:"role"`    // the role he is in now, as seen in the room
-	Desired    Role       `json:"desired"` // the role he asked for last and was granted
+	Role       Role       `json:"role"`              // the role he is in now, as seen in the room
+	Desired    Role       `json:"desired"`           // the role he asked for last and was granted
+	Account    string     `json:"account,omitempty"` // whose session it is; empty: whoever had the machine's token
 	Coaching   bool       `json:"coaching"`
+	Follow     Follow     `json:"follow"`
 	Since      time.Time  `json:"since"`
 	Node       string     `json:"node"`
-	Call       string     `json:"call"`
+	Call       string     `json:"call"` // empty while nobody is there to be listened to
 	Room       string     `json:"room"`
 	Channel    string     `json:"channel,omitempty"` // the supervisor's leg on the switch
 	User       string     `json:"user,omitempty"`
@@ -94,6 +96,19 @@ type Session struct {
 	Reason     string     `json:"reason,omitempty"` // why it ended, for people
 	Code       int        `json:"code,omitempty"`   // the error code it ended with, 0 if none
 }
+
+// Follow says how long a session goes on.
+type Follow string
+
+// What a session may be for.
+const (
+	FollowCall  Follow = "call"  // the agent's call of now; the session ends with it
+	FollowNext  Follow = "next"  // the agent's next call: the session waits for it, and ends with it
+	FollowAgent Follow = "agent" // each call of the agent, from that of now on: between them the session waits
+)
+
+// Known tells whether f is one of them.
+func (f Follow) Known() bool { return f == FollowCall || f == FollowNext || f == FollowAgent }
 
 // Hold says who holds the call.
 type Hold string
@@ -112,6 +127,7 @@ type MonitorRequest struct {
 	Coaching   bool   `json:"coaching"`
 	Supervisor string `json:"supervisor,omitempty"` // defaults to Phone
 	Node       string `json:"node,omitempty"`       // only needed where an agent's name is on several nodes
+	Follow     Follow `json:"follow,omitempty"`     // defaults to FollowCall
 }
 
 // Extension is a telephone number registered for live monitoring. While there
@@ -164,6 +180,8 @@ type Service interface {
 	ChangeRole(ctx context.Context, id string, to Role) (Session, error)
 	TakeOver(ctx context.Context, id string) (Session, error)
 	StopSession(ctx context.Context, id string) (Session, error)
+	// SetFollow changes how long a session goes on.
+	SetFollow(ctx context.Context, id string, f Follow) (Session, error)
 	Audit(ctx context.Context, f AuditFilter) ([]AuditRecord, error)
 	// ExportAudit writes the records that f selects (After and Limit aside) as
 	// lines, each an AuditLine and written whole, oldest first.

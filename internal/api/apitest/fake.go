@@ -296,6 +296,17 @@ func (f *Fake) TakeOver(_ context.Context, id string) (wire.Session, error) {
 	})
 }
 
+// SetFollow implements wire.Service.
+func (f *Fake) SetFollow(_ context.Context, id string, follow wire.Follow) (wire.Session, error) {
+	if err := f.enter("SetFollow", id, string(follow)); err != nil {
+		return wire.Session{}, err
+	}
+	return f.change(id, func(s *wire.Session) error {
+		s.Follow = follow
+		return nil
+	})
+}
+
 // StopSession implements wire.Service.
 func (f *Fake) StopSession(_ context.Context, id string) (wire.Session, error) {
 	if err := f.enter("StopSession", id); err != nil {
