@@ -228,6 +228,14 @@ func (c *Client) ChangeRole(ctx context.Context, id string, to wire.Role) (out w
 	return out, c.do(ctx, "POST", sessionPath(id)+"/role", nil, RoleRequest{Role: to}, &out)
 }
 
+// SetFollow changes how long a session goes on.
+func (c *Client) SetFollow(ctx context.Context, id string, f wire.Follow) (out wire.Session, err error) {
+	if err := firstError(ValidateID("session", id), ValidateFollow(f)); err != nil {
+		return out, err
+	}
+	return out, c.do(ctx, "PUT", sessionPath(id)+"/follow", nil, FollowRequest{Follow: f}, &out)
+}
+
 // TakeOver puts the agent out of the call.
 func (c *Client) TakeOver(ctx context.Context, id string) (out wire.Session, err error) {
 	if err := ValidateID("session", id); err != nil {

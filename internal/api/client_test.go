@@ -50,6 +50,9 @@ func TestClientSeesWhatTheServiceSays(t *testing.T) {
 	if s, err = c.ChangeRole(ctx, s.ID, wire.Coach); err != nil || s.Role != wire.Coach {
 		t.Errorf("role %+v %v", s, err)
 	}
+	if s, err = c.SetFollow(ctx, s.ID, wire.FollowAgent); err != nil || s.Follow != wire.FollowAgent {
+		t.Errorf("follow %+v %v", s, err)
+	}
 	if s, err = c.TakeOver(ctx, s.ID); err != nil || s.Role != wire.TakeOver {
 		t.Errorf("takeover %+v %v", s, err)
 	}
@@ -114,9 +117,15 @@ func TestClientRefusesBadValuesItself(t *testing.T) {
 	fake, c := newClient(t)
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
-		"phone":   func() error { _, err := c.StartSession(ctx, wire.MonitorRequest{Agent: "1", Phone: "a b"}); return err },
-		"agent":   func() error { _, err := c.StartSession(ctx, wire.MonitorRequest{Phone: "1"}); return err },
-		"role":    func() error { _, err := c.ChangeRole(ctx, "s1", "x"); return err },
+		"phone":     func() error { _, err := c.StartSession(ctx, wire.MonitorRequest{Agent: "1", Phone: "a b"}); return err },
+		"agent":     func() error { _, err := c.StartSession(ctx, wire.MonitorRequest{Phone: "1"}); return err },
+		"role":      func() error { _, err := c.ChangeRole(ctx, "s1", "x"); return err },
+		"follow":    func() error { _, err := c.SetFollow(ctx, "s1", "x"); return err },
+		"follow of": func() error { _, err := c.SetFollow(ctx, "", wire.FollowNext); return err },
+		"follow from": func() error {
+			_, err := c.StartSession(ctx, wire.MonitorRequest{Agent: "1", Phone: "1", Follow: "x"})
+			return err
+		},
 		"session": func() error { _, err := c.Session(ctx, "../agents"); return err },
 		"await":   func() error { _, err := c.AwaitSession(ctx, "", wire.Ringing, wire.Joining); return err },
 		"stop":    func() error { _, err := c.StopSession(ctx, ""); return err },

@@ -16,6 +16,11 @@ type RoleRequest struct {
 	Role wire.Role `json:"role"`
 }
 
+// FollowRequest is the body of PUT /v1/sessions/{id}/follow.
+type FollowRequest struct {
+	Follow wire.Follow `json:"follow"`
+}
+
 // ExtensionRequest is the body of POST /v1/extensions.
 type ExtensionRequest struct {
 	Number string `json:"number"`
@@ -212,6 +217,23 @@ func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
 			return wire.Session{}, err
 		}
 		return s.svc.ChangeRole(ctx, id, req.Role)
+	})
+}
+
+func (s *server) setFollow(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	var req FollowRequest
+	if err := decodeBody(r, &req); err != nil {
+		return err
+	}
+	if err := firstError(ValidateID("session", id), ValidateFollow(req.Follow)); err != nil {
+		return err
+	}
+	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
+		if err := s.command(ctx, id, wire.Monitor); err != nil {
+			return wire.Session{}, err
+		}
+		return s.svc.SetFollow(ctx, id, req.Follow)
 	})
 }
 

@@ -123,18 +123,19 @@ var goTypes = map[string]any{
 	"Agent": wire.Agent{}, "Supervisor": wire.Supervisor{}, "Session": wire.Session{}, "AuditRecord": wire.AuditRecord{}, "AuditHead": wire.AuditHead{},
 	"Extension": wire.Extension{}, "Finding": wire.Finding{}, "Node": wire.Node{}, "Error": wire.Error{},
 	"VersionInfo": api.VersionInfo{}, "Health": api.Health{},
-	"MonitorRequest": wire.MonitorRequest{}, "RoleRequest": api.RoleRequest{}, "ExtensionRequest": api.ExtensionRequest{},
+	"MonitorRequest": wire.MonitorRequest{}, "RoleRequest": api.RoleRequest{}, "FollowRequest": api.FollowRequest{}, "ExtensionRequest": api.ExtensionRequest{},
 	"Actor": wire.Actor{}, "Account": wire.Account{}, "AccountRequest": api.AccountRequest{}, "Lock": wire.Lock{},
 	"Token": wire.Token{}, "TokenRequest": api.TokenRequest{}, "NewToken": wire.NewToken{},
 	"Notice": wire.Notice{}, "Team": wire.Team{}, "TeamRequest": api.TeamRequest{},
 }
 
-var requests = []string{"MonitorRequest", "RoleRequest", "ExtensionRequest", "AccountRequest", "TokenRequest", "TeamRequest"}
+var requests = []string{"MonitorRequest", "RoleRequest", "FollowRequest", "ExtensionRequest", "AccountRequest", "TokenRequest", "TeamRequest"}
 
 var enums = map[string][]string{
 	"Role":       {string(wire.Joining), string(wire.Monitor), string(wire.Coach), string(wire.Barge), string(wire.TakeOver)},
 	"Status":     {string(wire.Requested), string(wire.Ringing), string(wire.Answered), string(wire.Listening), string(wire.Waiting), string(wire.Ended)},
 	"Action":     {string(wire.ActionListen), string(wire.ActionCoach), string(wire.ActionBarge), string(wire.ActionTakeOver)},
+	"Follow":     {string(wire.FollowCall), string(wire.FollowNext), string(wire.FollowAgent)},
 	"NoticeKind": {string(wire.NoticeNone), string(wire.NoticeAgent), string(wire.NoticeAll)},
 	"Hold":       {string(wire.HeldByAgent), string(wire.HeldByCustomer)},
 	"AgentState": {string(wire.Idle), string(wire.AgentRinging), string(wire.OnCall), string(wire.OnHold), string(wire.InConference), string(wire.WrapUp), string(wire.LoggedOut)},
@@ -197,22 +198,23 @@ func TestEverySchemaIsTheGoType(t *testing.T) {
 
 func TestRequiredFieldsAreRequired(t *testing.T) {
 	doc, _ := loadOpenAPI(t)
-	complete := map[string][2]string{
-		"MonitorRequest":   {"/v1/sessions", `"agent":"1001","phone":"1002"`},
-		"RoleRequest":      {"/v1/sessions/s1/role", `"role":"coach"`},
-		"ExtensionRequest": {"/v1/extensions", `"number":"1"`},
+	complete := map[string][3]string{
+		"MonitorRequest":   {"POST", "/v1/sessions", `"agent":"1001","phone":"1002"`},
+		"RoleRequest":      {"POST", "/v1/sessions/s1/role", `"role":"coach"`},
+		"FollowRequest":    {"PUT", "/v1/sessions/s1/follow", `"follow":"next"`},
+		"ExtensionRequest": {"POST", "/v1/extensions", `"number":"1"`},
 	}
 	for name, c := range complete {
-		fields := strings.Split(c[1], ",")
+		fields := strings.Split(c[2], ",")
 		if len(fields) != len(doc.Components.Schemas[name].Required) {
 			t.Errorf("%s requires %q", name, doc.Components.Schemas[name].Required)
 		}
-		if w := ask(handler(apitest.New()), "POST", c[0], "{"+c[1]+"}"); w.Code == 400 {
+		if w := ask(handler(apitest.New()), c[0], c[1], "{"+c[2]+"}"); w.Code == 400 {
 			t.Errorf("%s: %s", name, w.Body)
 		}
 		for i := range fields {
 			body := "{" + strings.Join(slices.Delete(slices.Clone(fields), i, i+1), ",") + "}"
-			if w := ask(handler(apitest.New()), "POST", c[0], body); w.Code != 400 {
+			if w := ask(handler(apitest.New()), c[0], c[1], body); w.Code != 400 {
 				t.Errorf("%s is taken as a %s: %d", body, name, w.Code)
 			}
 		}
@@ -317,7 +319,7 @@ func provocations() map[int]func(fake *apitest.Fake, o operation, method, path, 
 func TestEveryDescribedErrorIsProvokedAndNoOther(t *testing.T) {
 	doc, ops := loadOpenAPI(t)
 	bodies := map[string]string{
-		"POST /v1/sessions": `{"agent":"1001","phone":"1002"}`, "POST /v1/sessions/{id}/role": `{"role":"coach"}`, "POST /v1/extensions": `{"number":"1"}`,
+		"POST /v1/sessions": `{"agent":"1001","phone":"1002"}`, "POST /v1/sessions/{id}/role": `{"role":"coach"}`, "PUT /v1/sessions/{id}/follow": `{"follow":"agent"}`, "POST /v1/extensions": `{"number":"1"}`,
 		"POST /v1/accounts": `{"name":"sue"}`, "PATCH /v1/accounts/{account}": `{"rank":1}`, "POST /v1/accounts/{account}/tokens": `{"name":"x"}`,
 		"POST /v1/teams": `{"name":"support"}`, "PATCH /v1/teams/{team}": `{"every":5}`,
 	}

@@ -70,6 +70,7 @@ func routes() []route {
 		{method: "GET", path: "/v1/sessions/{id}", query: []string{"status", "role", "wait"}, serve: (*server).session},
 		{method: "DELETE", path: "/v1/sessions/{id}", serve: (*server).stopSession},
 		{method: "POST", path: "/v1/sessions/{id}/role", serve: (*server).changeRole},
+		{method: "PUT", path: "/v1/sessions/{id}/follow", serve: (*server).setFollow},
 		{method: "POST", path: "/v1/sessions/{id}/takeover", serve: (*server).takeOver},
 		{method: "GET", path: "/v1/audit", admin: true, query: []string{"session", "agent", "supervisor", "since", "until", "after", "limit"}, serve: (*server).audit},
 		{method: "GET", path: "/v1/audit/export", admin: true, query: []string{"session", "agent", "supervisor", "since", "until"}, serve: (*server).exportAudit},

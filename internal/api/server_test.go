@@ -201,6 +201,10 @@ func TestBadInputChangesNothingAndSaysWhy(t *testing.T) {
 		{name: "status without wait", method: "GET", target: "/v1/sessions/s1?status=ringing", want: "wait"},
 		{name: "role", method: "POST", target: "/v1/sessions/s1/role", body: `{"role":"takeover"}`, want: "role must be"},
 		{name: "role missing", method: "POST", target: "/v1/sessions/s1/role", body: `{}`, want: "role must be"},
+		{name: "follow", method: "PUT", target: "/v1/sessions/s1/follow", body: `{"follow":"him"}`, want: "follow must be"},
+		{name: "follow missing", method: "PUT", target: "/v1/sessions/s1/follow", body: `{}`, want: "follow must be"},
+		{name: "follow of a session", method: "PUT", target: "/v1/sessions/a%2Fb/follow", body: `{"follow":"next"}`, want: "session may hold"},
+		{name: "request's follow", method: "POST", target: "/v1/sessions", body: `{"agent":"1001","phone":"1","follow":"Agent"}`, want: "follow must be"},
 		{name: "takeover with a body", method: "POST", target: "/v1/sessions/s1/takeover", body: `{"role":"barge"}`, want: "no body"},
 		{name: "stop with a body", method: "DELETE", target: "/v1/sessions/s1", body: `x`, want: "no body"},
 		{name: "number", method: "POST", target: "/v1/extensions", body: `{"number":"1|2"}`, want: "number may hold"},
@@ -236,6 +240,8 @@ func TestGoodInputReachesTheServiceAsItIs(t *testing.T) {
 	}{
 		{"POST", "/v1/sessions", `{"agent":"<b>Zoë</b> \"x\"","phone":"+49*12#3","coaching":true}`, `StartSession <b>Zoë</b> "x" +49*12#3`, 404},
 		{"POST", "/v1/sessions/s%3A1/role", `{"role":"coach"}`, "ChangeRole s:1 coach", 404},
+		{"POST", "/v1/sessions", `{"agent":"nobody","phone":"1","follow":"next"}`, `StartSession nobody 1 next`, 404},
+		{"PUT", "/v1/sessions/s1/follow", `{"follow":"agent"}`, "SetFollow s1 agent", 404},
 		{"POST", "/v1/sessions/s1/takeover", "", "TakeOver s1", 404},
 		{"POST", "/v1/sessions/s1/takeover", " {} ", "TakeOver s1", 404},
 		{"DELETE", "/v1/sessions/s1", "", "StopSession s1", 404},
@@ -532,7 +538,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		}
 		for name := range m {
 			switch name {
-			case "agent", "phone", "coaching", "supervisor", "node":
+			case "agent", "phone", "coaching", "supervisor", "node", "follow":
 			default:
 				t.Fatalf("%q: field %q is accepted", body, name)
 			}

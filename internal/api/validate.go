@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -64,6 +65,15 @@ func ValidateRole(r wire.Role) error {
 	return badRequest("role must be monitor, coach or barge")
 }
 
+// ValidateFollow checks how long a session shall go on. The error wraps
+// wire.ErrBadRequest.
+func ValidateFollow(f wire.Follow) error {
+	if !f.Known() {
+		return badRequest("follow must be call, next or agent")
+	}
+	return nil
+}
+
 func onlyOf(field, s, marks string) error {
 	for i := range len(s) {
 		c := s[i]
@@ -88,7 +98,7 @@ func checkMonitorRequest(r wire.MonitorRequest) error {
 		return badRequest("agent is missing")
 	}
 	return firstError(ValidateName("agent", r.Agent), ValidatePhone("phone", r.Phone),
-		ValidateName("supervisor", r.Supervisor), ValidateName("node", r.Node))
+		ValidateName("supervisor", r.Supervisor), ValidateName("node", r.Node), ValidateFollow(cmp.Or(r.Follow, wire.FollowCall)))
 }
 
 func checkStatus(s wire.Status) error {

@@ -230,7 +230,7 @@ func step(s wire.Session) wire.Session {
 // StartSession implements wire.Service. It knows the agents by the part before
 // the @ too.
 func (f *Fake) StartSession(_ context.Context, r wire.MonitorRequest) (wire.Session, error) {
-	if err := f.enter("StartSession", r.Agent, r.Phone); err != nil {
+	if err := f.enter("StartSession", append([]string{r.Agent, r.Phone}, asked(r)...)...); err != nil {
 		return wire.Session{}, err
 	}
 	f.mu.Lock()
@@ -248,13 +248,21 @@ func (f *Fake) StartSession(_ context.Context, r wire.MonitorRequest) (wire.Sess
 	}
 	s := wire.Session{
 		ID: "s" + strconv.Itoa(len(f.sessions)+1), Supervisor: cmp.Or(r.Supervisor, r.Phone), Phone: r.Phone, Agent: a.Agent,
-		Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor, Coaching: r.Coaching, Since: Start,
+		Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor, Coaching: r.Coaching, Follow: cmp.Or(r.Follow, wire.FollowCall), Since: Start,
 		Node: a.Node, Call: a.Call, Room: "livemon-" + a.Call, User: a.User,
 	}
 	f.sessions[s.ID] = s
 	f.audit = append(f.audit, wire.AuditRecord{ID: strconv.Itoa(len(f.audit) + 1), Time: Start, Event: "requested",
 		Session: s.ID, Supervisor: s.Supervisor, Phone: s.Phone, Agent: s.Agent, Node: s.Node, Call: s.Call, Via: "api"})
 	return s, nil
+}
+
+// asked is what a request has beyond what each has.
+func asked(r wire.MonitorRequest) []string {
+	if r.Follow == "" {
+		return nil
+	}
+	return []string{string(r.Follow)}
 }
 
 func (f *Fake) change(id string, change func(*wire.Session) error) (wire.Session, error) {
