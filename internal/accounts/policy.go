@@ -72,3 +72,13 @@ func (s *Service) Notice(ctx context.Context, agent wire.Agent) (wire.Notice, er
 func (s *Service) MarkNames() []string {
 	return access.Compile(nil, nil, s.opts.Access).MarkNames()
 }
+
+// Known tells whether there is any account. While the store is away it is what
+// was known last; with an error nothing was known yet.
+func (s *Service) Known(ctx context.Context) (bool, error) {
+	rules, err := s.current(ctx)
+	if rules == nil {
+		return false, err
+	}
+	return !rules.Empty(), nil
+}

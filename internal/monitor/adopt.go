@@ -66,7 +66,7 @@ func (n *node) adopt(ctx context.Context) error {
 			x.Reason = reasonHungUp
 		}
 		lease := n.fence()
-		n.journal.add(endRecord(x, "controller"), func(ctx context.Context, rec wire.AuditRecord) error {
+		n.journal.add(endRecord(x, "controller", wire.Actor{}), func(ctx context.Context, rec wire.AuditRecord) error {
 			return n.m.store.EndSession(ctx, lease, x, rec)
 		})
 	}

@@ -21,18 +21,18 @@ type (
 	roleRequest struct {
 		s    *session
 		to   wire.Role
-		via  string
+		by   wire.Actor
 		done chan<- error // has room for one
 	}
 	stopRequest struct {
 		s    *session
-		via  string
+		by   wire.Actor
 		done chan<- error
 	}
 	followRequest struct {
 		s    *session
 		to   wire.Follow
-		via  string
+		by   wire.Actor
 		done chan<- error
 	}
 	keyPressed struct {
@@ -44,11 +44,12 @@ type (
 		s     *session
 		reply string
 	}
-	legChanged  struct{}                 // something about a leg of the call: the tracker knows what
-	holdChanged struct{}                 // a telephone has held or resumed
-	roomChanged struct{}                 // something in the call's room
-	resynced    struct{ restarted bool } // the switch was read anew
-	switchDead  struct{}                 // the switch has been away for too long
+	legChanged    struct{}                 // something about a leg of the call: the tracker knows what
+	holdChanged   struct{}                 // a telephone has held or resumed
+	roomChanged   struct{}                 // something in the call's room
+	rightsChanged struct{}                 // who may do what
+	resynced      struct{ restarted bool } // the switch was read anew
+	switchDead    struct{}                 // the switch has been away for too long
 )
 
 // call is a monitored call. One goroutine, run, owns everything below box.
@@ -84,6 +85,8 @@ type call struct {
 	letGo     map[string]time.Time // legs that were sent where the end of a bridge would have, and when
 	followed  time.Time            // since when the sessions wait for a customer who was transferred
 	strange   time.Time            // since when he is connected with somebody who is no agent
+	unchecked bool                 // rights have changed, and could not be looked at
+	others    []string             // shop: who was in the room when rights were looked at
 }
 
 func newCall(n *node, tc tracker.Call) *call {
@@ -114,7 +117,7 @@ func (b *mailbox) take() []any {
 func (c *call) post(msg any) {
 	c.box.mu.Lock()
 	switch msg.(type) {
-	case legChanged, roomChanged, holdChanged:
+	case legChanged, roomChanged, holdChanged, rightsChanged:
 		if !slices.Contains(c.box.q, msg) {
 			c.box.q = append(c.box.q, msg)
 		}
@@ -202,8 +205,11 @@ func (c *call) handle(ctx context.Context, msg any) {
 		if m.s.dialing {
 			c.originate(ctx, m.s)
 		}
+		c.checkRights(ctx) // what changed since it was asked for was told to the call before
+	case rightsChanged:
+		c.checkRights(ctx)
 	case roleRequest:
-		if err := c.changeRole(ctx, m.s, m.to, m.via); err != nil {
+		if err := c.changeRole(ctx, m.s, m.to, m.by, m.by.Via); err != nil {
 			m.done <- err
 			return
 		}
@@ -213,7 +219,12 @@ func (c *call) handle(ctx context.Context, msg any) {
 			m.done <- notFound("the session %q has ended", m.s.x.ID)
 			return
 		}
-		m.s.via = m.via
+		if err := mine(m.s.x, m.by, m.by.Admin); err != nil {
+			c.n.refusedRole(m.s.x, "", m.by.Via, m.by, err)
+			m.done <- err
+			return
+		}
+		m.s.via, m.s.by = m.by.Via, m.by
 		c.dismiss(ctx, m.s, 0, reasonStopped)
 		if m.s.ended {
 			m.done <- nil
@@ -225,8 +236,13 @@ func (c *call) handle(ctx context.Context, msg any) {
 			m.done <- notFound("the session %q has ended", m.s.x.ID)
 			return
 		}
-		c.setFollow(m.s, m.to, m.via)
-		m.done <- nil
+		err := mine(m.s.x, m.by, false)
+		if err == nil {
+			c.setFollow(m.s, m.to, m.by, m.by.Via)
+		} else {
+			c.n.refusedRole(m.s.x, "", m.by.Via, m.by, err)
+		}
+		m.done <- err
 	case keyPressed:
 		c.key(ctx, m.s, m.data)
 	case originated:
@@ -352,6 +368,9 @@ func (c *call) whereIs(channel, partner string) where {
 // for now. It returns true when the call can be forgotten.
 func (c *call) reconcile(ctx context.Context) bool {
 	c.retryAt = time.Time{}
+	if c.unchecked {
+		c.checkRights(ctx)
+	}
 	for range 100 {
 		if ctx.Err() != nil || !c.n.isReady() {
 			return false // resynced, switchDead or the end of the node will wake us
@@ -439,7 +458,7 @@ func (c *call) mayRelease() bool {
 	defer c.box.mu.Unlock()
 	for _, m := range c.box.q {
 		switch m.(type) {
-		case legChanged, roomChanged, holdChanged, resynced, switchDead:
+		case legChanged, roomChanged, holdChanged, rightsChanged, resynced, switchDead:
 		default:
 			return false
 		}

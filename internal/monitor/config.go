@@ -33,6 +33,9 @@ type Config struct {
 	// the switch has not authenticated them. Anybody can send any caller id.
 	TrustCallerID bool
 
+	// Policy says who may do what; default: everything is allowed.
+	Policy Policy
+
 	// InBandKeys has the switch listen for keys in supervisors' audio, for telephones
 	// and gateways that can send them in no other way.
 	InBandKeys bool

@@ -80,6 +80,7 @@ const (
 	reasonNoAnswer    = "the supervisor's telephone did not answer"
 	reasonRestarted   = "it ended while the switch or livemon was away"
 	reasonUnrecorded  = "nothing could be recorded"
+	reasonNotAllowed  = "it is not allowed any more"
 	reasonSwitch      = "the switch did not answer in time"
 )
 

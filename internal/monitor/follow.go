@@ -75,13 +75,13 @@ func (c *call) follow(ctx context.Context) (again bool) {
 
 // setFollow changes how long a session goes on. Nothing becomes audible by it,
 // so it may be recorded late.
-func (c *call) setFollow(s *session, to wire.Follow, via string) {
+func (c *call) setFollow(s *session, to wire.Follow, by wire.Actor, via string) {
 	if s.x.Follow == to {
 		return
 	}
 	x := c.n.update(s, func(x *wire.Session) { x.Follow = to })
 	rec := record(x, "follow", via)
-	rec.Detail = string(to)
+	rec.Actor, rec.Origin, rec.Detail = by.Name(), by.From, string(to)
 	lease := c.n.fence()
 	c.n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		return c.n.m.store.SetSession(ctx, lease, x, &rec)
@@ -111,8 +111,13 @@ func (c *call) handOver(ctx context.Context, s *session, tc tracker.Call) {
 	c.n.mu.Lock()
 	a, _ := c.n.tracker.Agent(tc.Agent)
 	c.n.mu.Unlock()
-	if err := c.n.permitted(ctx, a, wire.MonitorRequest{Agent: tc.Agent, Phone: s.x.Phone, Supervisor: s.x.Supervisor}, false); err != nil {
-		c.n.refused(s.x, "controller", err)
+	who := owner(s.x)
+	err := c.n.permitted(ctx, a, wire.MonitorRequest{Agent: tc.Agent, Phone: s.x.Phone, Supervisor: s.x.Supervisor}, s.dialledIn, who)
+	if err == nil {
+		err = c.n.listenTo(ctx, who, tc)
+	}
+	if err != nil {
+		c.n.refusedRole(s.x, "", "controller", wire.Actor{}, err)
 		c.dismiss(ctx, s, fault.Of(err), err.Error())
 		return
 	}

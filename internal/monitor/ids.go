@@ -27,6 +27,10 @@ func badRequest(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", wire.ErrBadRequest, fmt.Sprintf(format, args...))
 }
 
+func noAgent(name string) error {
+	return notFound("no agent is called %q; 'livemon agents' lists them", short(name))
+}
+
 func notFound(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", wire.ErrNotFound, fmt.Sprintf(format, args...))
 }

@@ -78,7 +78,7 @@ func (c *call) end(s *session, code fault.Code, reason string) {
 	lease := c.n.lease
 	c.n.mu.Unlock()
 	c.sessions = slices.DeleteFunc(slices.Clone(c.sessions), func(x *session) bool { return x == s })
-	c.n.journal.add(endRecord(x, s.via), func(ctx context.Context, rec wire.AuditRecord) error {
+	c.n.journal.add(endRecord(x, s.via, s.by), func(ctx context.Context, rec wire.AuditRecord) error {
 		return c.n.m.store.EndSession(ctx, lease, x, rec)
 	})
 	if s.leave.reason == reasonStopped {

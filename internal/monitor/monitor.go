@@ -26,6 +26,8 @@ type Monitor struct {
 	nodes []*node
 	log   *slog.Logger
 
+	policy Policy
+
 	mu      sync.Mutex
 	changed chan struct{}
 }
@@ -42,7 +44,10 @@ func New(cfg Config, st *state.Store) (*Monitor, error) {
 	if err := cfg.Settings.Validate(); err != nil {
 		return nil, err
 	}
-	m := &Monitor{cfg: cfg, store: st, log: cfg.Logger, changed: make(chan struct{})}
+	m := &Monitor{cfg: cfg, store: st, log: cfg.Logger, policy: cfg.Policy, changed: make(chan struct{})}
+	if m.policy == nil {
+		m.policy = open{}
+	}
 	seen := map[string]bool{}
 	for _, nc := range cfg.Nodes {
 		if nc.Name == "" {
@@ -261,7 +266,7 @@ func (m *Monitor) findAgent(name, nodeName string) (*node, string, error) {
 	case away > 0:
 		return nil, "", fault.New(fault.SwitchTimeout, "find agent", "the switch cannot be reached, or another controller acts on it")
 	default:
-		return nil, "", notFound("no agent is called %q; 'livemon agents' lists them", short(name))
+		return nil, "", noAgent(name)
 	}
 }
 
@@ -282,7 +287,7 @@ func (m *Monitor) TakeOver(ctx context.Context, id string) (wire.Session, error)
 
 func (m *Monitor) changeRole(ctx context.Context, id string, to wire.Role) (wire.Session, error) {
 	return m.ask(ctx, id, func(c *call, s *session, done chan<- error) {
-		c.post(roleRequest{s, to, "api", done})
+		c.post(roleRequest{s, to, asker(ctx), done})
 	})
 }
 
@@ -292,14 +297,14 @@ func (m *Monitor) SetFollow(ctx context.Context, id string, f wire.Follow) (wire
 		return wire.Session{}, badRequest("%q is not call, next or agent", short(string(f)))
 	}
 	return m.ask(ctx, id, func(c *call, s *session, done chan<- error) {
-		c.post(followRequest{s, f, "api", done})
+		c.post(followRequest{s, f, asker(ctx), done})
 	})
 }
 
 // StopSession implements wire.Service.
 func (m *Monitor) StopSession(ctx context.Context, id string) (wire.Session, error) {
 	return m.ask(ctx, id, func(c *call, s *session, done chan<- error) {
-		c.post(stopRequest{s, "api", done})
+		c.post(stopRequest{s, asker(ctx), done})
 	})
 }
 

@@ -148,6 +148,7 @@ func (n *node) hold(ctx context.Context, lease state.Lease) error {
 	g.Go(func() error { return n.watchDeath(gctx) })
 	g.Go(func() error { return n.tick(gctx) })
 	g.Go(func() error { return n.journal.run(gctx) })
+	g.Go(func() error { return n.watchRights(gctx) })
 	err := g.Wait()
 	cancel()
 	n.mu.Lock()

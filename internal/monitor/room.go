@@ -41,6 +41,7 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 				return false
 			}
 			c.actual, c.fresh = r, true
+			c.seeOthers(ctx)
 		}
 		if c.unseen() {
 			// add-member comes before the member is in the room's list.
@@ -283,7 +284,7 @@ func (c *call) key(ctx context.Context, s *session, data string) {
 	if !ok {
 		return
 	}
-	if err := c.changeRole(ctx, s, to, "key"); err != nil {
+	if err := c.changeRole(ctx, s, to, presser(s.x), "key"); err != nil {
 		c.refuse(ctx, s, err)
 	}
 }
@@ -312,13 +313,18 @@ func weight(r wire.Role) int {
 
 // changeRole changes what is desired of a session, once that is recorded. The
 // room follows by itself.
-func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via string) error {
-	switch {
-	case s.ended || s.leaving:
+func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, by wire.Actor, via string) error {
+	if s.ended || s.leaving {
 		return notFound("the session %q has ended", s.x.ID)
+	}
+	if err := mine(s.x, by, false); err != nil {
+		c.n.refusedRole(s.x, to, via, by, err)
+		return err
+	}
+	switch {
 	case !s.x.Coaching && to != wire.Monitor:
 		err := fault.New(fault.RoleNotAllowed, "change role", "the session was started without coaching enabled")
-		c.n.refusedRole(s.x, to, via, err)
+		c.n.refusedRole(s.x, to, via, by, err)
 		return err
 	case !s.recorded || s.x.Status != wire.Listening:
 		return fault.New(fault.RoleNotAllowed, "change role", "the supervisor does not listen yet")
@@ -328,18 +334,22 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 		return nil
 	}
 	if weight(to) < weight(s.x.Desired) {
-		c.lower(s, to, via, "")
+		c.lowerBy(s, to, by, via, "")
 		return nil
 	}
+	if err := c.mayRaise(ctx, s, to, by); err != nil {
+		c.n.refusedRole(s.x, to, via, by, err)
+		return err
+	}
 	if err := c.n.journal.drain(ctx); err != nil {
-		c.n.refusedRole(s.x, to, via, err)
+		c.n.refusedRole(s.x, to, via, by, err)
 		return err
 	}
 	rec := record(s.x, "role", via)
-	rec.From, rec.To = s.x.Desired, to
+	rec.Actor, rec.Origin, rec.From, rec.To = by.Name(), by.From, s.x.Desired, to
 	if _, err := c.n.m.store.ChangeRole(ctx, c.n.fence(), s.x.ID, to, rec); err != nil {
 		if fault.Of(err) != fault.SpeakerBusy { // that one the store records itself
-			c.n.refusedRole(s.x, to, via, err)
+			c.n.refusedRole(s.x, to, via, by, err)
 		}
 		return err
 	}
@@ -351,8 +361,13 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, via str
 // lower changes a role towards less: at once, and recorded afterwards, whatever
 // the store does.
 func (c *call) lower(s *session, to wire.Role, via, detail string) {
+	c.lowerBy(s, to, wire.Actor{}, via, detail)
+}
+
+// lowerBy is lower for whoever asked for it.
+func (c *call) lowerBy(s *session, to wire.Role, by wire.Actor, via, detail string) {
 	rec := record(s.x, "role", via)
-	rec.From, rec.To, rec.Detail = s.x.Desired, to, detail
+	rec.Actor, rec.Origin, rec.From, rec.To, rec.Detail = by.Name(), by.From, s.x.Desired, to, detail
 	for _, w := range s.waiting {
 		w.done <- fault.New(fault.RoleNotAllowed, "change role", "another change of role came after it")
 	}
@@ -365,10 +380,11 @@ func (c *call) lower(s *session, to wire.Role, via, detail string) {
 	})
 }
 
-// refusedRole records a refusal.
-func (n *node) refusedRole(x wire.Session, to wire.Role, via string, cause error) {
+// refusedRole records that a change of a session was refused: to a role, or, with
+// none, to something else.
+func (n *node) refusedRole(x wire.Session, to wire.Role, via string, by wire.Actor, cause error) {
 	rec := record(x, "refused", via)
-	rec.From, rec.To, rec.Code, rec.Detail = x.Desired, to, int(fault.Of(cause)), cause.Error()
+	rec.Actor, rec.Origin, rec.From, rec.To, rec.Code, rec.Detail = by.Name(), by.From, x.Desired, to, int(fault.Of(cause)), why(cause)
 	n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		_, err := n.m.store.AppendAudit(ctx, rec)
 		return err

@@ -21,23 +21,25 @@ type session struct {
 	call *call
 	x    wire.Session
 
-	dial     string    // dial string of a telephone that has to be rung
-	dialing  bool      // asked for, and neither seen nor refused yet
-	until    time.Time // when dialing is given up
-	parked   bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
-	joining  bool      // has been sent to the call's room
-	wasIn    bool      // has been in the call's room
-	waits    bool      // for the customer to be connected with an agent again
-	recorded bool      // that he listens is in the audit stream
-	adopted  bool      // taken over from another controller, and not compared with the room yet
-	leaving  bool      // has to leave, with leave
-	leave    step
-	via      string
-	ended    bool
-	waiting  []waiter // requests that wait for a role to be reached
-	tries    int      // joins that failed
-	taps     []string // whispering legs that were asked for, until they are known to be gone
-	whispers int      // whispering legs made since he was last raised
+	dial      string    // dial string of a telephone that has to be rung
+	dialing   bool      // asked for, and neither seen nor refused yet
+	until     time.Time // when dialing is given up
+	parked    bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
+	joining   bool      // has been sent to the call's room
+	wasIn     bool      // has been in the call's room
+	waits     bool      // for the customer to be connected with an agent again
+	recorded  bool      // that he listens is in the audit stream
+	dialledIn bool      // he has dialled in
+	adopted   bool      // taken over from another controller, and not compared with the room yet
+	leaving   bool      // has to leave, with leave
+	leave     step
+	via       string     // how its end was asked for
+	by        wire.Actor // and by whom
+	ended     bool
+	waiting   []waiter // requests that wait for a role to be reached
+	tries     int      // joins that failed
+	taps      []string // whispering legs that were asked for, until they are known to be gone
+	whispers  int      // whispering legs made since he was last raised
 }
 
 // waiter waits until the session's role is to.
@@ -62,29 +64,45 @@ func record(x wire.Session, event, via string) wire.AuditRecord {
 // start begins a session. channel is the leg of a supervisor who dialled in;
 // else his telephone is rung at dialString.
 func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, dialString, channel string) (wire.Session, error) {
-	via := "api"
-	if channel != "" {
-		via = "telephone"
+	by := asker(ctx)
+	n.mu.Lock()
+	a, _ := n.tracker.Agent(agent)
+	n.mu.Unlock()
+	// Who may not know of the agent must not learn of him by how long it takes.
+	early := n.m.allowed(ctx, by, wire.ActionListen, subject{agent: a, users: []string{""}})
+	var tc tracker.Call
+	onCall := false
+	if early == nil {
+		a, tc, onCall = n.settledCall(ctx, agent)
 	}
-	a, tc, onCall := n.settledCall(ctx, agent)
-	x := wire.Session{ID: newID(), Supervisor: r.Supervisor, Phone: r.Phone, Agent: agent, Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor,
+	x := wire.Session{ID: newID(), Supervisor: r.Supervisor, Account: by.Account, Phone: r.Phone, Agent: agent, Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor,
 		Coaching: r.Coaching, Follow: r.Follow, Since: time.Now().UTC(), Node: n.name, Call: tc.ID, Room: tc.Room, Channel: channel, User: tc.UserNumber}
 	if x.Channel == "" {
 		x.Channel = newUUID()
 	}
-	err := n.permitted(ctx, a, r, channel != "")
+	err := early
+	if err == nil {
+		err = n.permitted(ctx, a, r, channel != "", by)
+	}
+	if err == nil {
+		err = n.listenTo(ctx, by, tc)
+	}
 	if err == nil {
 		err = n.reachable(ctx, a, tc, onCall)
 	}
 	if err != nil {
-		n.refused(x, via, err)
+		n.refused(x, by, err)
+		if errors.Is(err, wire.ErrNotFound) {
+			return wire.Session{}, noAgent(r.Agent)
+		}
 		return wire.Session{}, err
 	}
-	rec := record(x, "requested", via)
+	rec := record(x, "requested", by.Via)
+	rec.Actor, rec.Origin = by.Name(), by.From
 	if err := n.m.store.CreateSession(ctx, n.fence(), x, rec); err != nil {
 		return wire.Session{}, err
 	}
-	s := &session{x: x, dial: dialString, dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
+	s := &session{x: x, dial: dialString, dialledIn: dialString == "", dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
 	err = fault.New(fault.SwitchTimeout, "start session", "the switch cannot be reached, or another controller acts on it")
 	if n.isReady() {
 		err = n.attach(s, tc)
@@ -92,7 +110,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if err != nil {
 		x.Status, x.Reason, x.Code = wire.Ended, err.Error(), int(fault.Of(err))
 		lease := n.fence()
-		n.journal.add(endRecord(x, via), func(ctx context.Context, rec wire.AuditRecord) error {
+		n.journal.add(endRecord(x, by.Via, by), func(ctx context.Context, rec wire.AuditRecord) error {
 			return n.m.store.EndSession(ctx, lease, x, rec)
 		})
 		return wire.Session{}, err
@@ -125,13 +143,30 @@ func (n *node) settledCall(ctx context.Context, agent string) (wire.Agent, track
 	}
 }
 
-// permitted tells whether the supervisor may listen to the agent at all.
-func (n *node) permitted(ctx context.Context, a wire.Agent, r wire.MonitorRequest, dialledIn bool) error {
+// listenTo tells whether somebody may listen to a call. One that is not there yet
+// is looked at when it is.
+func (n *node) listenTo(ctx context.Context, by wire.Actor, tc tracker.Call) error {
+	if tc.ID == "" {
+		return nil
+	}
+	sub, err := n.subjectOf(ctx, tc.Agent, tc.Pupil, tc.User, tc.Room)
+	if err != nil {
+		return err
+	}
+	return n.m.allowed(ctx, by, wire.ActionListen, sub)
+}
+
+// permitted tells whether the supervisor's telephone may listen to the agent. One
+// that an account has dialled in from is that account's.
+func (n *node) permitted(ctx context.Context, a wire.Agent, r wire.MonitorRequest, dialledIn bool, by wire.Actor) error {
 	if pattern, never := n.m.cfg.never(a.Agent, a.Extension); never {
 		return notAllowed(fmt.Sprintf("nobody may listen to agents like %q", pattern))
 	}
 	if sameTelephone(r.Phone, a.Agent, a.Extension) {
 		return notAllowed("nobody can listen to himself")
+	}
+	if dialledIn && by.Account != "" {
+		return nil
 	}
 	exts, err := n.m.store.Extensions(ctx)
 	if err != nil {
@@ -172,17 +207,18 @@ func (n *node) reachable(ctx context.Context, a wire.Agent, tc tracker.Call, onC
 func (n *node) isShop(room string) bool { return room != "" && !strings.HasPrefix(room, roomPrefix) }
 
 // refused records that a request was refused.
-func (n *node) refused(x wire.Session, via string, err error) {
-	rec := record(x, "refused", via)
-	rec.Session, rec.Code, rec.Detail = "", int(fault.Of(err)), err.Error()
+func (n *node) refused(x wire.Session, by wire.Actor, err error) {
+	rec := record(x, "refused", by.Via)
+	rec.Actor, rec.Origin, rec.Session, rec.Code, rec.Detail = by.Name(), by.From, "", int(fault.Of(err)), why(err)
 	n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		_, err := n.m.store.AppendAudit(ctx, rec)
 		return err
 	})
 }
 
-func endRecord(x wire.Session, via string) wire.AuditRecord {
+func endRecord(x wire.Session, via string, by wire.Actor) wire.AuditRecord {
 	rec := record(x, "ended", via)
+	rec.Actor, rec.Origin = by.Name(), by.From
 	rec.From, rec.Code, rec.Detail = x.Role, x.Code, x.Reason
 	return rec
 }
