@@ -36,8 +36,9 @@ func profileProblems(conf *node, s Settings) []string {
 	return out
 }
 
-// controlsProblems compares the supervisor's keys in the same way.
-func controlsProblems(conf *node, s Settings) []string {
+// controlsProblems compares the supervisor's keys in the same way. When it is
+// lenient, keys that a room can do without may be missing.
+func controlsProblems(conf *node, s Settings, lenient bool) []string {
 	g := lookup(conf, "caller-controls", "group", Controls)
 	if g == nil {
 		return []string{`there is no group "` + Controls + `"`}
@@ -53,7 +54,7 @@ func controlsProblems(conf *node, s Settings) []string {
 		have[b] = true
 	}
 	for _, want := range s.Keys.bindings() {
-		if !have[want] {
+		if !have[want] && !(lenient && want.optional()) {
 			out = append(out, fmt.Sprintf("%s does not ask for %s", want.Digits, want.Data))
 		}
 		delete(have, want)

@@ -301,7 +301,7 @@ func verify(bare *tree, w wants, s Settings) error {
 		return err
 	}
 	conf := findConference(root)
-	problems := append(profileProblems(conf, s), controlsProblems(conf, s)...)
+	problems := append(profileProblems(conf, s), controlsProblems(conf, s, false)...)
 	if s.DialIn != "" {
 		problems = append(problems, dialInProblems(findContext(root, s.Context), s)...)
 	}

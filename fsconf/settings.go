@@ -24,6 +24,10 @@ const (
 	DataMonitor  = "monitor"
 	DataBarge    = "barge"
 	DataTakeOver = "takeover"
+	// DataSay: say which role he has.
+	DataSay = "say"
+	// DataFollow: go on with the agent's next calls after this one, or no longer.
+	DataFollow = "follow"
 )
 
 // Limits of what Validate accepts.
@@ -40,17 +44,42 @@ const (
 // rates are those that mod_conference accepts for a room.
 var rates = []int{8000, 12000, 16000, 24000, 32000, 44100, 48000}
 
-// Keys are the sequences a supervisor may press in a room. Each action has at
-// least one.
+// Keys are the sequences a supervisor may press in a room. Each role has at
+// least one; Say and Follow may have none: then no key asks for it.
 type Keys struct {
 	Coach    []string
 	Monitor  []string
 	Barge    []string
 	TakeOver []string
+	Say      []string
+	Follow   []string
+}
+
+// WithDefaults gives Say and Follow their default sequences where they are nil
+// (an empty list stays none), but for those that another action has, or that begin
+// like one of another's: keys which were chosen before there were these two stay
+// valid.
+func (k Keys) WithDefaults() Keys {
+	d := Defaults().Keys
+	for _, o := range []struct{ have, def *[]string }{{&k.Say, &d.Say}, {&k.Follow, &d.Follow}} {
+		if *o.have != nil {
+			continue
+		}
+		taken := k.bindings()
+		*o.have = slices.DeleteFunc(*o.def, func(digits string) bool {
+			return slices.ContainsFunc(taken, func(b binding) bool {
+				return strings.HasPrefix(b.Digits, digits) || strings.HasPrefix(digits, b.Digits)
+			})
+		})
+	}
+	return k
 }
 
 // binding is one key sequence and what it asks for.
 type binding struct{ Digits, Data string }
+
+// optional tells whether a room is as it must be without the binding.
+func (b binding) optional() bool { return b.Data == DataSay || b.Data == DataFollow }
 
 // bindings lists all sequences in a fixed order.
 func (k Keys) bindings() []binding {
@@ -64,13 +93,19 @@ func (k Keys) bindings() []binding {
 }
 
 type action struct {
-	data   string
-	digits []string
+	data    string
+	setting string
+	digits  []string
 }
 
 func (k Keys) actions() []action {
 	return []action{
-		{DataCoach, k.Coach}, {DataMonitor, k.Monitor}, {DataBarge, k.Barge}, {DataTakeOver, k.TakeOver},
+		{DataCoach, "Keys.Coach", k.Coach},
+		{DataMonitor, "Keys.Monitor", k.Monitor},
+		{DataBarge, "Keys.Barge", k.Barge},
+		{DataTakeOver, "Keys.TakeOver", k.TakeOver},
+		{DataSay, "Keys.Say", k.Say},
+		{DataFollow, "Keys.Follow", k.Follow},
 	}
 }
 
@@ -102,6 +137,8 @@ func Defaults() Settings {
 			Monitor:  []string{"5#"},
 			Barge:    []string{"6#", "0#"},
 			TakeOver: []string{"1#"},
+			Say:      []string{"9#"},
+			Follow:   []string{"7#"},
 		},
 		InterDigit: 3 * time.Second,
 		DialIn:     "*88",
@@ -148,24 +185,23 @@ func (s Settings) Validate() error {
 }
 
 func (k Keys) validate() error {
-	names := map[string]string{
-		DataCoach: "Keys.Coach", DataMonitor: "Keys.Monitor", DataBarge: "Keys.Barge", DataTakeOver: "Keys.TakeOver",
-	}
+	setting := map[string]string{}
 	for _, a := range k.actions() {
+		setting[a.data] = a.setting
 		switch {
-		case len(a.digits) == 0:
-			return badSetting(names[a.data], "has no key sequence")
+		case len(a.digits) == 0 && !(binding{Data: a.data}).optional():
+			return badSetting(a.setting, "has no key sequence")
 		case len(a.digits) > maxSequences:
-			return badSetting(names[a.data], "has more than %d key sequences", maxSequences)
+			return badSetting(a.setting, "has more than %d key sequences", maxSequences)
 		}
 		for _, d := range a.digits {
 			switch {
 			case d == "":
-				return badSetting(names[a.data], "holds an empty key sequence")
+				return badSetting(a.setting, "holds an empty key sequence")
 			case len(d) > maxSequence:
-				return badSetting(names[a.data], "holds a sequence of more than %d keys", maxSequence)
+				return badSetting(a.setting, "holds a sequence of more than %d keys", maxSequence)
 			case !onlyKeys(d):
-				return badSetting(names[a.data], "%q holds something that is not a telephone key (0-9 * #)", clip(d))
+				return badSetting(a.setting, "%q holds something that is not a telephone key (0-9 * #)", clip(d))
 			}
 		}
 	}
@@ -174,9 +210,9 @@ func (k Keys) validate() error {
 		for _, b := range all[i+1:] {
 			switch {
 			case a.Digits == b.Digits:
-				return badSetting(names[b.Data], "%q is used twice", b.Digits)
+				return badSetting(setting[b.Data], "%q is used twice", b.Digits)
 			case strings.HasPrefix(a.Digits, b.Digits), strings.HasPrefix(b.Digits, a.Digits):
-				return badSetting(names[b.Data], "%q and %q begin alike: the switch could not tell them apart", a.Digits, b.Digits)
+				return badSetting(setting[b.Data], "%q and %q begin alike: the switch could not tell them apart", a.Digits, b.Digits)
 			}
 		}
 	}

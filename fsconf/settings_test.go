@@ -2,11 +2,13 @@ package fsconf_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"livemon/fsconf"
+	"livemon/internal/wire"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -18,6 +20,67 @@ func TestDefaultsAreValid(t *testing.T) {
 	must(t, s.Validate())
 	s.Outbound = "livemon.shop.example:1"
 	must(t, s.Validate())
+}
+
+func TestSayAndFollowMayHaveNoKey(t *testing.T) {
+	for _, none := range [][]string{nil, {}} {
+		s := fsconf.Defaults()
+		s.Keys.Say, s.Keys.Follow = none, none
+		must(t, s.Validate())
+		if xml := fsconf.ConferenceXML(s); strings.Contains(xml, fsconf.DataSay) || strings.Contains(xml, fsconf.DataFollow) || !strings.Contains(xml, fsconf.DataCoach) {
+			t.Error(xml)
+		}
+	}
+	xml := fsconf.ConferenceXML(fsconf.Defaults())
+	for _, line := range []string{`<control action="event" digits="9#" data="say"/>`, `<control action="event" digits="7#" data="follow"/>`} {
+		if !strings.Contains(xml, line) {
+			t.Errorf("%s is not in\n%s", line, xml)
+		}
+	}
+}
+
+func TestKeysFromBefore(t *testing.T) {
+	tests := map[string]struct {
+		change      func(*fsconf.Keys)
+		say, follow []string
+	}{
+		"said nothing":         {func(*fsconf.Keys) {}, []string{"9#"}, []string{"7#"}},
+		"none":                 {func(k *fsconf.Keys) { k.Say, k.Follow = []string{}, []string{} }, []string{}, []string{}},
+		"own":                  {func(k *fsconf.Keys) { k.Say, k.Follow = []string{"8#"}, []string{"9#"} }, []string{"8#"}, []string{"9#"}},
+		"coach has it":         {func(k *fsconf.Keys) { k.Coach = []string{"9#"} }, nil, []string{"7#"}},
+		"barge begins like it": {func(k *fsconf.Keys) { k.Barge = []string{"9", "7#1"} }, nil, nil},
+		"follow has it":        {func(k *fsconf.Keys) { k.Follow = []string{"9#"} }, nil, []string{"9#"}},
+	}
+	for name, test := range tests {
+		s := fsconf.Defaults()
+		s.Keys.Say, s.Keys.Follow = nil, nil
+		test.change(&s.Keys)
+		s.Keys = s.Keys.WithDefaults()
+		if err := s.Validate(); err != nil || !slices.Equal(s.Keys.Say, test.say) || !slices.Equal(s.Keys.Follow, test.follow) {
+			t.Errorf("%s: %v, say %q, follow %q", name, err, s.Keys.Say, s.Keys.Follow)
+		}
+	}
+	if k := fsconf.Defaults().Keys; !slices.Equal(k.Say, []string{"9#"}) || !slices.Equal(k.Follow, []string{"7#"}) {
+		t.Errorf("the defaults were changed: %+v", k)
+	}
+}
+
+// A switch that was installed before there were these keys is ready; Check says what it lacks.
+func TestReadyWithoutTheOptionalKeys(t *testing.T) {
+	old := fsconf.Defaults()
+	old.Keys.Say, old.Keys.Follow = nil, nil
+	a := healthy()
+	a[askConference] = fsconf.ConferenceXML(old)
+	must(t, fsconf.Ready(t.Context(), a, fsconf.Defaults()))
+	found := check(t, a, fsconf.Defaults())
+	i := slices.IndexFunc(found, func(f wire.Finding) bool { return f.Check == "supervisor keys" })
+	if i < 0 || found[i].OK || !strings.Contains(found[i].Detail, "9# does not ask for say") || !strings.Contains(found[i].Do, "fsconf install") {
+		t.Errorf("%+v", found)
+	}
+	a[askConference] = strings.Replace(fsconf.ConferenceXML(fsconf.Defaults()), `"4#"`, `"44"`, 1)
+	if err := fsconf.Ready(t.Context(), a, fsconf.Defaults()); !errors.Is(err, fsconf.ErrNotReady) {
+		t.Errorf("without a key for coaching: %v", err)
+	}
 }
 
 func TestValidateRefuses(t *testing.T) {
@@ -36,6 +99,9 @@ func TestValidateRefuses(t *testing.T) {
 		"used twice":           {"Keys.Barge", func(s *fsconf.Settings) { s.Keys.Barge = []string{"4#"} }},
 		"one begins another":   {"Keys.TakeOver", func(s *fsconf.Settings) { s.Keys.TakeOver = []string{"4"} }},
 		"another begins one":   {"Keys.TakeOver", func(s *fsconf.Settings) { s.Keys.TakeOver = []string{"4#1"} }},
+		"say used twice":       {"Keys.Say", func(s *fsconf.Settings) { s.Keys.Coach = []string{"9#"} }},
+		"follow begins alike":  {"Keys.Follow", func(s *fsconf.Settings) { s.Keys.Follow = []string{"9#1"} }},
+		"say empty sequence":   {"Keys.Say", func(s *fsconf.Settings) { s.Keys.Say = []string{""} }},
 		"inter-digit short":    {"InterDigit", func(s *fsconf.Settings) { s.InterDigit = 499 * time.Millisecond }},
 		"inter-digit long":     {"InterDigit", func(s *fsconf.Settings) { s.InterDigit = time.Minute }},
 		"inter-digit fraction": {"InterDigit", func(s *fsconf.Settings) { s.InterDigit = time.Second + 1 }},

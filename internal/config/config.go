@@ -49,6 +49,8 @@ type Keys struct {
 	Monitor  []string `yaml:"monitor"`
 	Barge    []string `yaml:"barge"`
 	TakeOver []string `yaml:"takeover"`
+	Say      []string `yaml:"say"`    // may be empty; where it is left out, the default as far as no other action has it
+	Follow   []string `yaml:"follow"` // the same
 }
 
 // FSConf is what goes into the switch's configuration besides the keys; see fsconf.Settings.
@@ -96,7 +98,7 @@ func Default() Config {
 		Listen:         "127.0.0.1:8090",
 		Outbound:       s.Outbound,
 		Dial:           []DialRule{{Match: `\d{2,6}`, To: "user/$0"}},
-		Keys:           Keys{Coach: s.Keys.Coach, Monitor: s.Keys.Monitor, Barge: s.Keys.Barge, TakeOver: s.Keys.TakeOver},
+		Keys:           Keys(s.Keys),
 		FSConf:         FSConf{InterDigit: s.InterDigit, DialIn: s.DialIn, Context: s.Context, Rate: s.Rate},
 		DialInCoaching: true,
 		OnTransfer:     TransferEnds,
@@ -255,7 +257,7 @@ func (c *Config) Level() (slog.Level, error) {
 // is no dial-in extension.
 func (c *Config) Settings() fsconf.Settings {
 	s := fsconf.Settings{
-		Keys:       fsconf.Keys{Coach: c.Keys.Coach, Monitor: c.Keys.Monitor, Barge: c.Keys.Barge, TakeOver: c.Keys.TakeOver},
+		Keys:       fsconf.Keys(c.Keys),
 		InterDigit: c.FSConf.InterDigit, DialIn: c.FSConf.DialIn, Outbound: c.FSConf.Socket,
 		Context: c.FSConf.Context, Rate: c.FSConf.Rate,
 	}

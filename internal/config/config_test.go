@@ -69,7 +69,7 @@ log-json: true
 	want.FreeSWITCH = []config.Node{{Name: "east", Addr: "10.0.0.5:8021", Password: "secret"}, {Name: "[::1]:8021", Addr: "[::1]:8021", Password: "other"}}
 	want.Password, want.Redis, want.Outbound = "other", "embedded", ""
 	want.Dial = []config.DialRule{{Match: `\+?\d{7,15}`, To: "sofia/gateway/mygw/$0"}}
-	want.Keys.Coach, want.FSConf.InterDigit = []string{"9#"}, 2*time.Second
+	want.Keys.Coach, want.Keys.Say, want.FSConf.InterDigit = []string{"9#"}, []string{}, 2*time.Second
 	want.NeverMonitor, want.TrustCallerID, want.RingTimeout, want.LogJSON = []string{"boss*"}, true, 45*time.Second, true
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v\nwant %+v", c, want)

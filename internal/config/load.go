@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"livemon/fsconf"
 )
 
 const maxFile = 1 << 20 // bytes of a configuration file
@@ -42,6 +44,9 @@ func Parse(data []byte, c *Config) error {
 	if len(data) > maxFile {
 		return fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
+	// A file from before there were these keys does not say whether they are wanted.
+	c.Keys.Say, c.Keys.Follow = nil, nil
+	defer func() { c.Keys = Keys(fsconf.Keys(c.Keys).WithDefaults()) }()
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(c); errors.Is(err, io.EOF) {
