@@ -120,13 +120,14 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 	if store.Embedded() {
 		log.Warn("the state store is embedded: sessions, extensions and audit records end with this process")
 	}
-	mon, err := monitor.New(mc, store)
-	if err != nil {
-		return err
-	}
 	people, err := accounts.New(store, accounts.Options{
 		Access: access.Config{Never: access.Never{Agents: cfg.NeverMonitor}, OperatorListens: cfg.OperatorListens}, Logger: log,
 	})
+	if err != nil {
+		return err
+	}
+	mc.Policy = people
+	mon, err := monitor.New(mc, store)
 	if err != nil {
 		return err
 	}
