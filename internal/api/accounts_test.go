@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -113,7 +114,7 @@ func TestAnAccountSeesItsOwn(t *testing.T) {
 	}
 	for id, s := range map[string]wire.Session{
 		"visible": {Agent: "1001@example.com", Supervisor: "peer"}, "hidden": {Agent: "1003@example.com", Supervisor: "peer"},
-		"of a peer": {Agent: "1005@example.com", Supervisor: "chief"}, "own": {Agent: "1003@example.com", Supervisor: "sue"},
+		"of a peer": {Agent: "1005@example.com", Supervisor: "chief"}, "own": {Agent: "1003@example.com", Supervisor: "sue", Account: "sue"}, "in her name": {Agent: "1003@example.com", Supervisor: "sue"},
 	} {
 		s.ID, s.Status, s.Role, s.Node, s.User = strings.ReplaceAll(id, " ", "-"), wire.Listening, wire.Monitor, "pbx", "+15550100"
 		fake.SetSession(s)
@@ -125,15 +126,16 @@ func TestAnAccountSeesItsOwn(t *testing.T) {
 
 	// What she may not see reads, to the letter, as what does not exist, at every door.
 	doors := map[string]func(id string) error{
-		"look":  func(id string) error { _, err := sue.Session(ctx, id); return err },
-		"await": func(id string) error { _, err := sue.AwaitSession(ctx, id, wire.Listening, wire.Monitor); return err },
-		"role":  func(id string) error { _, err := sue.ChangeRole(ctx, id, wire.Coach); return err },
-		"less":  func(id string) error { _, err := sue.ChangeRole(ctx, id, wire.Monitor); return err },
-		"take":  func(id string) error { _, err := sue.TakeOver(ctx, id); return err },
-		"stop":  func(id string) error { _, err := sue.StopSession(ctx, id); return err },
+		"look":   func(id string) error { _, err := sue.Session(ctx, id); return err },
+		"await":  func(id string) error { _, err := sue.AwaitSession(ctx, id, wire.Listening, wire.Monitor); return err },
+		"role":   func(id string) error { _, err := sue.ChangeRole(ctx, id, wire.Coach); return err },
+		"less":   func(id string) error { _, err := sue.ChangeRole(ctx, id, wire.Monitor); return err },
+		"take":   func(id string) error { _, err := sue.TakeOver(ctx, id); return err },
+		"follow": func(id string) error { _, err := sue.SetFollow(ctx, id, wire.FollowAgent); return err },
+		"stop":   func(id string) error { _, err := sue.StopSession(ctx, id); return err },
 	}
 	for door, open := range doors {
-		for _, id := range []string{"hidden", "of-a-peer"} {
+		for _, id := range []string{"hidden", "of-a-peer", "in-her-name"} {
 			err, none := open(id), open("nobody")
 			if !errors.Is(err, wire.ErrNotFound) || strings.ReplaceAll(err.Error(), id, "nobody") != none.Error() {
 				t.Errorf("%s %s: %v, but of one that is not there: %v", door, id, err, none)
@@ -148,7 +150,7 @@ func TestAnAccountSeesItsOwn(t *testing.T) {
 		}
 	}
 	if calls := fake.Calls(); slices.ContainsFunc(calls, func(c string) bool {
-		return strings.HasPrefix(c, "StartSession") || strings.HasPrefix(c, "ChangeRole") || strings.HasPrefix(c, "TakeOver") || strings.HasPrefix(c, "StopSession") ||
+		return strings.HasPrefix(c, "StartSession") || strings.HasPrefix(c, "ChangeRole") || strings.HasPrefix(c, "TakeOver") || strings.HasPrefix(c, "StopSession") || strings.HasPrefix(c, "SetFollow") ||
 			strings.HasPrefix(c, "AwaitSession hidden") || strings.HasPrefix(c, "AwaitSession of-a-peer") // how long one has to wait tells
 	}) {
 		t.Errorf("it reached the service: %q", calls)
@@ -220,7 +222,7 @@ func TestWhoAdministers(t *testing.T) {
 		"teams":      func(c *api.Client) error { _, err := c.Teams(ctx); return err },
 		"edit team":  func(c *api.Client) error { _, err := c.EditTeam(ctx, "support", wire.TeamChange{}); return err },
 		"tokens":     func(c *api.Client) error { _, err := c.Tokens(ctx, "peer"); return err },
-		"audit":      func(c *api.Client) error { _, err := c.Audit(ctx, wire.AuditFilter{}); return err },
+		"audit":      func(c *api.Client) error { _, err := c.Audit(ctx, wire.AuditFilter{Supervisor: "peer"}); return err },
 		"audit head": func(c *api.Client) error { _, err := c.AuditHead(ctx); return err },
 		"doctor":     func(c *api.Client) error { _, err := c.Doctor(ctx); return err },
 		"extension":  func(c *api.Client) error { _, err := c.AddExtension(ctx, wire.Extension{Number: "1"}); return err },
@@ -245,6 +247,10 @@ func TestWhoAdministers(t *testing.T) {
 			}
 			return err
 		},
+	}
+	var no *api.StatusError
+	if err := sue.ExportAudit(ctx, wire.AuditFilter{}, io.Discard); !errors.As(err, &no) || no.Status != http.StatusForbidden {
+		t.Errorf("the export is open to her: %v", err)
 	}
 	for door, open := range doors {
 		var status *api.StatusError

@@ -150,20 +150,20 @@ func (st *stream) frames(ctx context.Context) ([]byte, error) {
 	defer cancel()
 	var out bytes.Buffer
 	if st.only != "sessions" {
-		list, err := st.s.visibleAgents(ctx)
+		list, err := st.s.svc.Agents(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if err := st.add(&out, "agents", list); err != nil {
+		if err := st.add(&out, "agents", listAgents(list)); err != nil {
 			return nil, err
 		}
 	}
 	if st.only != "agents" {
-		list, err := st.s.visibleSessions(ctx)
+		list, err := st.s.svc.Sessions(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if err := st.add(&out, "sessions", list); err != nil {
+		if err := st.add(&out, "sessions", orEmpty(list)); err != nil {
 			return nil, err
 		}
 	}

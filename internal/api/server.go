@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/guard"
 	"livemon/internal/wire"
 )
 
@@ -40,7 +41,7 @@ type ServerOptions struct {
 }
 
 type server struct {
-	svc      wire.Service
+	svc      *guard.Guard
 	accounts wire.Accounts // nil: none
 	auth     *authorizer
 	log      *slog.Logger
@@ -53,7 +54,6 @@ type server struct {
 type route struct {
 	method, path string
 	open         bool     // answered without a token
-	admin        bool     // not for accounts that do not administer
 	query        []string // the parameters it takes
 	serve        func(*server, http.ResponseWriter, *http.Request) error
 }
@@ -72,13 +72,13 @@ func routes() []route {
 		{method: "POST", path: "/v1/sessions/{id}/role", serve: (*server).changeRole},
 		{method: "PUT", path: "/v1/sessions/{id}/follow", serve: (*server).setFollow},
 		{method: "POST", path: "/v1/sessions/{id}/takeover", serve: (*server).takeOver},
-		{method: "GET", path: "/v1/audit", admin: true, query: []string{"session", "agent", "supervisor", "since", "until", "after", "limit"}, serve: (*server).audit},
-		{method: "GET", path: "/v1/audit/export", admin: true, query: []string{"session", "agent", "supervisor", "since", "until"}, serve: (*server).exportAudit},
-		{method: "GET", path: "/v1/audit/head", admin: true, serve: (*server).auditHead},
+		{method: "GET", path: "/v1/audit", query: []string{"session", "agent", "supervisor", "since", "until", "after", "limit"}, serve: (*server).audit},
+		{method: "GET", path: "/v1/audit/export", query: []string{"session", "agent", "supervisor", "since", "until"}, serve: (*server).exportAudit},
+		{method: "GET", path: "/v1/audit/head", serve: (*server).auditHead},
 		{method: "GET", path: "/v1/extensions", serve: (*server).extensions},
-		{method: "POST", path: "/v1/extensions", admin: true, serve: (*server).addExtension},
-		{method: "DELETE", path: "/v1/extensions/{number}", admin: true, serve: (*server).removeExtension},
-		{method: "GET", path: "/v1/doctor", admin: true, serve: (*server).doctor},
+		{method: "POST", path: "/v1/extensions", serve: (*server).addExtension},
+		{method: "DELETE", path: "/v1/extensions/{number}", serve: (*server).removeExtension},
+		{method: "GET", path: "/v1/doctor", serve: (*server).doctor},
 		{method: "GET", path: "/v1/events", query: []string{"only"}, serve: (*server).events},
 	}, accountRoutes()...)
 }
@@ -89,7 +89,7 @@ func NewServer(svc wire.Service, o ServerOptions) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{svc: svc, accounts: o.Accounts, auth: newAuthorizer(o.Token, o.Accounts), log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting)}
+	s := &server{svc: guard.New(svc, o.Accounts), accounts: o.Accounts, auth: newAuthorizer(o.Token, o.Accounts), log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting)}
 
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}

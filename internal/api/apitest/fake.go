@@ -229,7 +229,7 @@ func step(s wire.Session) wire.Session {
 
 // StartSession implements wire.Service. It knows the agents by the part before
 // the @ too.
-func (f *Fake) StartSession(_ context.Context, r wire.MonitorRequest) (wire.Session, error) {
+func (f *Fake) StartSession(ctx context.Context, r wire.MonitorRequest) (wire.Session, error) {
 	if err := f.enter("StartSession", append([]string{r.Agent, r.Phone}, asked(r)...)...); err != nil {
 		return wire.Session{}, err
 	}
@@ -246,8 +246,10 @@ func (f *Fake) StartSession(_ context.Context, r wire.MonitorRequest) (wire.Sess
 	if a.Call == "" {
 		return wire.Session{}, fault.New(fault.PupilGone, "start session", a.Agent+" is on no call")
 	}
+	by, _ := wire.ActorOf(ctx)
 	s := wire.Session{
-		ID: "s" + strconv.Itoa(len(f.sessions)+1), Supervisor: cmp.Or(r.Supervisor, r.Phone), Phone: r.Phone, Agent: a.Agent,
+		Account: by.Account,
+		ID:      "s" + strconv.Itoa(len(f.sessions)+1), Supervisor: cmp.Or(r.Supervisor, r.Phone), Phone: r.Phone, Agent: a.Agent,
 		Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor, Coaching: r.Coaching, Follow: cmp.Or(r.Follow, wire.FollowCall), Since: Start,
 		Node: a.Node, Call: a.Call, Room: "livemon-" + a.Call, User: a.User,
 	}
