@@ -18,6 +18,13 @@ func (f *Fake) SetExport(lines []byte, head wire.AuditHead) {
 	f.export, f.head = lines, head
 }
 
+// SetAudit replaces the audit records.
+func (f *Fake) SetAudit(list []wire.AuditRecord) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.audit = list
+}
+
 // Audit implements wire.Service.
 func (f *Fake) Audit(_ context.Context, flt wire.AuditFilter) ([]wire.AuditRecord, error) {
 	args := []string{flt.Session, flt.Agent, timeArg("", flt.Since), flt.After, strconv.Itoa(flt.Limit)}
@@ -28,7 +35,7 @@ func (f *Fake) Audit(_ context.Context, flt wire.AuditFilter) ([]wire.AuditRecor
 	defer f.mu.Unlock()
 	var out []wire.AuditRecord
 	for _, r := range f.audit {
-		if (flt.Session == "" || r.Session == flt.Session) && (flt.Agent == "" || r.Agent == flt.Agent) {
+		if (flt.Session == "" || r.Session == flt.Session) && (flt.Agent == "" || r.Agent == flt.Agent) && (flt.Supervisor == "" || r.Supervisor == flt.Supervisor) {
 			out = append(out, r)
 		}
 	}

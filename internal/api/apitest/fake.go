@@ -237,7 +237,7 @@ func (f *Fake) StartSession(ctx context.Context, r wire.MonitorRequest) (wire.Se
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.agents, func(a wire.Agent) bool {
 		user, _, _ := strings.Cut(a.Agent, "@")
-		return a.Agent == r.Agent || user == r.Agent
+		return (a.Agent == r.Agent || user == r.Agent) && (r.Node == "" || r.Node == a.Node)
 	})
 	if i < 0 {
 		return wire.Session{}, fmt.Errorf("%w: no agent %s", wire.ErrNotFound, r.Agent)
