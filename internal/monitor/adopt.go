@@ -134,6 +134,12 @@ func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
 // readopt puts a session back on its call.
 func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, stored bool) {
 	tc := n.callParties(x, leg)
+	if isVigil(x.Call) { // read from the leg
+		x.Call, x.Follow = "", wire.FollowNext
+	}
+	if x.Call == "" {
+		tc = n.vigilOf(x)
+	}
 	if x.User == "" {
 		x.User = tc.UserNumber
 	}
@@ -168,6 +174,9 @@ func (n *node) callParties(x wire.Session, leg tracker.Leg) tracker.Call {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	tc := tracker.Call{ID: x.Call, Node: n.name, Agent: x.Agent, Room: leg.Room, UserNumber: x.User}
+	if isVigil(tc.Room) {
+		tc.Room = "" // he is not in the call's room yet, or not any more
+	}
 	for _, l := range n.tracker.MarkedLegs() {
 		if l.Vars[varCall] != x.Call || l.Vars[varSession] != "" {
 			continue

@@ -57,6 +57,7 @@ type call struct {
 	n     *node
 	id    string
 	agent string
+	vigil bool // nobody to listen to: a session waits for the agent's next call
 	log   *slog.Logger
 	over  chan struct{} // closed when run has ended
 
@@ -90,7 +91,7 @@ type call struct {
 }
 
 func newCall(n *node, tc tracker.Call) *call {
-	c := &call{n: n, id: tc.ID, agent: tc.Agent, pupil: tc.Pupil, user: tc.User,
+	c := &call{n: n, id: tc.ID, vigil: isVigil(tc.Room), agent: tc.Agent, pupil: tc.Pupil, user: tc.User,
 		room: tc.Room, shop: n.isShop(tc.Room), queue: n.queueOf(tc.Pupil), over: make(chan struct{}), placeAt: time.Now(),
 		log: n.log.With("call", tc.ID, "agent", tc.Agent)}
 	c.box.wake = make(chan struct{}, 1)
@@ -238,7 +239,7 @@ func (c *call) handle(ctx context.Context, msg any) {
 		}
 		err := mine(m.s.x, m.by, false)
 		if err == nil {
-			c.setFollow(m.s, m.to, m.by, m.by.Via)
+			err = c.setFollow(m.s, m.to, m.by, m.by.Via)
 		} else {
 			c.n.refusedRole(m.s.x, "", m.by.Via, m.by, err)
 		}
@@ -320,6 +321,7 @@ func (c *call) view() callView {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	v := callView{shop: c.shop, follow: c.n.m.cfg.FollowTransfers, followed: !c.followed.IsZero(), pupilFirst: c.firstGone != "" && c.firstGone == c.pupil}
+	v.vigil = c.vigil
 	v.pupil, v.user = c.whereIs(c.pupil, c.user), c.whereIs(c.user, c.pupil)
 	if now := [2]where{v.pupil, v.user}; now != c.place {
 		c.place, c.placeAt, c.bonded = now, time.Now(), false
@@ -377,6 +379,9 @@ func (c *call) reconcile(ctx context.Context) bool {
 		}
 		c.dialTimeouts()
 		v := c.view()
+		if c.vigil && len(c.sessions) > 0 {
+			_, v.next = c.n.nextCall(c.agent, c.sessions[0].last)
+		}
 		guarded := c.keepGuard(ctx, v)
 		st := decide(v)
 		if st.action != await && st.action != plan {
@@ -402,6 +407,8 @@ func (c *call) reconcile(ctx context.Context) bool {
 			c.move(ctx)
 		case join:
 			c.join(ctx, c.find(st.session))
+		case goOn:
+			c.goOn(ctx, c.find(st.session))
 		case takenOver:
 			c.noteTakenOver(c.find(st.session))
 		case returned:
@@ -423,6 +430,10 @@ func (c *call) reconcile(ctx context.Context) bool {
 			c.seeHold(ctx)
 			if c.reconcileRoom(ctx) {
 				continue
+			}
+			if c.vigil {
+				c.keepVigil()
+				return false
 			}
 			if !v.settled {
 				c.lookAgain(c.n.m.cfg.SettleAfter)

@@ -37,6 +37,8 @@ type callView struct {
 	legs        []legView
 	pupilFirst  bool // both are gone, and the pupil hung up first
 	settled     bool // the parties have been where they are for long enough to act on a loss
+	vigil       bool // nobody is there to be listened to: a session waits for the agent's next call
+	next        bool // vigil: it is there
 	follow      bool // sessions follow a user who is transferred away
 	followed    bool // they do: he was
 }
@@ -55,6 +57,7 @@ const (
 	hangUser                // the pupil hung up: end the user's leg as the bridge would have
 	hangPupil               // the user hung up: end the pupil's leg as the bridge would have
 	follow                  // the user was transferred away: wait for where he arrives
+	goOn                    // the agent's next call is there: hand a session over to it
 	await                   // something is under way: look again at the next event
 	release                 // no session is left and the call needs nothing: forget it
 )
@@ -115,6 +118,9 @@ func decide(v callView) step {
 		}
 	}
 
+	if v.vigil {
+		return decideVigil(v, live, joined)
+	}
 	if v.shop {
 		return decideShop(v, live, joined, taking)
 	}

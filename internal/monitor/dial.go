@@ -34,7 +34,7 @@ func (c *call) originate(ctx context.Context, s *session) {
 		vars = append(vars, "origination_caller_id_number="+extension)
 	}
 	c.n.update(s, func(x *wire.Session) { x.Status = wire.Ringing })
-	err := c.n.background(ctx, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()", func(reply string) { c.post(originated{s, reply}) })
+	err := c.n.background(ctx, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()", func(reply string) { s.call.post(originated{s, reply}) })
 	if err != nil {
 		c.end(s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
 	}

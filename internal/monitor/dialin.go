@@ -30,7 +30,7 @@ func (m *Monitor) dialIn(ctx context.Context, oc *esl.OutboundCall) {
 	if err == nil {
 		// The switch ends the call with the socket, so wait until it has been
 		// transferred away from it.
-		for x.Status != wire.Listening && x.Status != wire.Ended && ctx.Err() == nil {
+		for x.Status != wire.Listening && x.Status != wire.Waiting && x.Status != wire.Ended && ctx.Err() == nil {
 			x, err = m.AwaitSession(ctx, x.ID, x.Status, x.Role)
 			if err != nil {
 				break

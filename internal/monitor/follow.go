@@ -27,8 +27,12 @@ func (c *call) follow(ctx context.Context) (again bool) {
 		c.followed = time.Now()
 		c.log.Info("the customer was transferred: the session follows him")
 	}
-	for _, s := range c.sessions {
+	for _, s := range slices.Clone(c.sessions) {
 		if s.leaving || s.waits {
+			continue
+		}
+		if s.x.Follow == wire.FollowAgent { // the agent, not the customer
+			c.dismiss(ctx, s, fault.UserGone, reasonTransferred)
 			continue
 		}
 		s.waits = true
@@ -74,10 +78,17 @@ func (c *call) follow(ctx context.Context) (again bool) {
 }
 
 // setFollow changes how long a session goes on. Nothing becomes audible by it,
-// so it may be recorded late.
-func (c *call) setFollow(s *session, to wire.Follow, by wire.Actor, via string) {
+// so it may be recorded late. A session that waits goes on waiting: for the next
+// call only, if it is not to be for each.
+func (c *call) setFollow(s *session, to wire.Follow, by wire.Actor, via string) error {
+	switch {
+	case c.vigil && to == wire.FollowCall:
+		to = wire.FollowNext
+	case !c.vigil && to == wire.FollowNext:
+		return badRequest("the session has a call already: it can be for that call only, or for each of the agent's")
+	}
 	if s.x.Follow == to {
-		return
+		return nil
 	}
 	x := c.n.update(s, func(x *wire.Session) { x.Follow = to })
 	rec := record(x, "follow", via)
@@ -86,6 +97,7 @@ func (c *call) setFollow(s *session, to wire.Follow, by wire.Actor, via string) 
 	c.n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
 		return c.n.m.store.SetSession(ctx, lease, x, &rec)
 	})
+	return nil
 }
 
 // next finds the agent's call that the customer is on now, and whether he is
@@ -121,20 +133,5 @@ func (c *call) handOver(ctx context.Context, s *session, tc tracker.Call) {
 		c.dismiss(ctx, s, fault.Of(err), err.Error())
 		return
 	}
-	c.sessions = slices.DeleteFunc(slices.Clone(c.sessions), func(x *session) bool { return x == s })
-	s.recorded, s.joining, s.wasIn, s.waits, s.adopted, s.tries = false, false, false, false, false, 0
-	from := s.x
-	x := c.n.update(s, func(x *wire.Session) {
-		x.Agent, x.Call, x.User, x.Room, x.Status, x.Role = tc.Agent, tc.ID, tc.UserNumber, "", wire.Answered, wire.Joining
-	})
-	rec := record(x, "followed", "controller")
-	rec.Detail = "from " + from.Agent
-	lease := c.n.fence()
-	c.n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
-		return c.n.m.store.SetSession(ctx, lease, x, &rec)
-	})
-	if err := c.n.attach(s, tc); err != nil {
-		c.sessions = append(c.sessions, s)
-		c.dismiss(ctx, s, fault.Of(err), err.Error())
-	}
+	c.put(ctx, s, tc, "followed", func(x *wire.Session) { x.Agent, x.Call, x.User = tc.Agent, tc.ID, tc.UserNumber })
 }

@@ -17,7 +17,7 @@ const holdLook = time.Second
 // or it is time to look, and tells the supervisors: by the session's value, and by
 // a short tone that nobody else hears.
 func (c *call) seeHold(ctx context.Context) {
-	if c.shop || c.holdLooks == 0 {
+	if c.shop || c.vigil || c.holdLooks == 0 {
 		return
 	}
 	if wait := time.Until(c.holdAt); wait > 0 {

@@ -17,35 +17,14 @@ const maxJoins = 2
 
 // join brings a supervisor's leg into the room, mute and deaf.
 func (c *call) join(ctx context.Context, s *session) {
-	// Rooms of ours are locked against everybody but supervisors. A lock or PIN
-	// of the shop's own holds for supervisors too.
-	// The shop's own sounds would tell everybody there that he comes and goes: a
-	// member's own take their place.
-	vars := fmt.Sprintf("conference_enter_sound=%[1]s;conference_exit_sound=%[1]s;", noSound)
-	vars += fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, c.shop,
-		varSession, s.x.ID, varCall, c.id, varAgent, quoteVar(s.x.Agent))
-	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
-		c.joinFailed(ctx, s, err)
-		return
-	}
 	c.n.update(s, func(x *wire.Session) {
 		if x.Status != wire.Listening {
 			x.Status = wire.Answered
 		}
 		x.Room = c.room
 	})
-	target := c.room
-	if !c.shop {
-		target += "@" + fsconf.Profile // a room of the shop's exists already, with its own profile
-	}
-	keys := ""
-	if c.n.m.cfg.InBandKeys {
-		keys = "start_dtmf," // finds them although he is muted
-	}
 	s.joining = true
-	// A room that refuses him parks him, so that he can be told.
-	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s '%sconference:%s+flags{mute|deaf},park' inline", s.x.Channel, keys, target))
-	if err != nil {
+	if err := c.enter(ctx, s, c.room, c.id); err != nil {
 		c.joinFailed(ctx, s, err)
 		return
 	}
@@ -58,6 +37,33 @@ func (c *call) join(ctx context.Context, s *session) {
 			c.joinFailed(ctx, s, nil)
 		}
 	}
+}
+
+// enter sends a supervisor's leg to a room, mute and deaf. That he has arrived is
+// to be seen.
+func (c *call) enter(ctx context.Context, s *session, room, call string) error {
+	shop := c.n.isShop(room)
+	// Rooms of ours are locked against everybody but supervisors. A lock or PIN
+	// of the shop's own holds for supervisors too.
+	// The shop's own sounds would tell everybody there that he comes and goes: a
+	// member's own take their place.
+	vars := fmt.Sprintf("conference_enter_sound=%[1]s;conference_exit_sound=%[1]s;", noSound)
+	vars += fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, shop,
+		varSession, s.x.ID, varCall, call, varAgent, quoteVar(s.x.Agent))
+	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
+		return err
+	}
+	target := room
+	if !shop {
+		target += "@" + fsconf.Profile // a room of the shop's exists already, with its own profile
+	}
+	keys := ""
+	if c.n.m.cfg.InBandKeys {
+		keys = "start_dtmf," // finds them although he is muted
+	}
+	// A room that refuses him parks him, so that he can be told.
+	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s '%sconference:%s+flags{mute|deaf},park' inline", s.x.Channel, keys, target))
+	return err
 }
 
 // notAdded is the code of a supervisor who could not be added to the call.

@@ -128,6 +128,7 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 	n.mu.Lock()
 	changes := n.tracker.Apply(e)
 	n.changed(changes)
+	n.wakeVigils(changes.Calls)
 	channel, room := e.Get("Unique-ID"), e.Get("Conference-Name")
 	c := n.byChannel[channel]
 	if c == nil && room != "" {

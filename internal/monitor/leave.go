@@ -17,6 +17,9 @@ func (c *call) dismiss(ctx context.Context, s *session, code fault.Code, reason 
 		return
 	}
 	s.leaving, s.leave = true, step{code: code, reason: reason}
+	if s.stays(code) && s.x.Desired != wire.Monitor {
+		c.lower(s, wire.Monitor, "controller", reason)
+	}
 	s.answer(dismissalError(code, reason))
 	if l, ok := c.leg(s.x.Channel); ok && c.room != "" && l.Room == c.room {
 		return
@@ -37,6 +40,10 @@ func (c *call) farewell(ctx context.Context, s *session) {
 	if err := c.hush(ctx, s.x.ID); err != nil {
 		c.log.Warn("a supervisor's whispering could not be ended", "session", s.x.ID, "error", err)
 		c.lookAgain(time.Second)
+	}
+	if s.stays(s.leave.code) && !c.vigil {
+		c.retire(ctx, s)
+		return
 	}
 	leg, alive := c.leg(s.x.Channel)
 	var err error

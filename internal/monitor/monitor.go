@@ -200,10 +200,7 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 	if err := checkName("supervisor", r.Supervisor); err != nil {
 		return wire.Session{}, err
 	}
-	if r.Follow == "" {
-		r.Follow = wire.FollowCall
-	}
-	if !r.Follow.Known() {
+	if r.Follow != "" && !r.Follow.Known() {
 		return wire.Session{}, badRequest("%q is not call, next or agent", short(string(r.Follow)))
 	}
 	dialString, err := m.dialString(r.Phone)
@@ -327,6 +324,9 @@ func (m *Monitor) ask(ctx context.Context, id string, post func(*call, *session,
 			select {
 			case err = <-done:
 			default:
+				if again, _, _ := n.callOf(id); again != nil && again != c {
+					return m.ask(ctx, id, post) // the session has gone on to another one
+				}
 				err = notFound("the session %q has ended", short(id))
 			}
 		case <-ctx.Done():

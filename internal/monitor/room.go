@@ -98,7 +98,7 @@ func (c *call) desired() conference.Desired {
 	d := conference.Desired{Roles: map[string]wire.Role{}, Leave: map[string]bool{}}
 	for _, s := range c.sessions {
 		role := s.x.Desired
-		if !s.recorded {
+		if !s.recorded && !c.vigil {
 			role = wire.Joining
 		}
 		d.Roles[s.x.ID] = role
@@ -113,7 +113,7 @@ func (c *call) desired() conference.Desired {
 // to listen. Whoever cannot be recorded does not listen.
 func (c *call) admit(ctx context.Context) {
 	for _, s := range c.sessions {
-		if s.recorded || s.leaving || s.ended {
+		if s.recorded || s.leaving || s.ended || c.vigil {
 			continue
 		}
 		if _, ok := c.actual.BySession(s.x.ID); !ok {

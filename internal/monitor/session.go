@@ -30,6 +30,7 @@ type session struct {
 	waits     bool      // for the customer to be connected with an agent again
 	recorded  bool      // that he listens is in the audit stream
 	dialledIn bool      // he has dialled in
+	last      string    // the call that is not the next one: it was there before
 	adopted   bool      // taken over from another controller, and not compared with the room yet
 	leaving   bool      // has to leave, with leave
 	leave     step
@@ -65,6 +66,9 @@ func record(x wire.Session, event, via string) wire.AuditRecord {
 // else his telephone is rung at dialString.
 func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, dialString, channel string) (wire.Session, error) {
 	by := asker(ctx)
+	if r.Follow == "" {
+		r.Follow = wire.FollowCall
+	}
 	n.mu.Lock()
 	a, _ := n.tracker.Agent(agent)
 	n.mu.Unlock()
@@ -87,8 +91,19 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if err == nil {
 		err = n.listenTo(ctx, by, tc)
 	}
+	waits := r.Follow == wire.FollowNext
+	if err == nil && !waits {
+		err = n.reachable(a, tc, onCall)
+		waits = err != nil && r.Follow == wire.FollowAgent
+	}
+	last := ""
+	if waits {
+		last, err = tc.ID, nil
+		tc = n.vigilOf(x)
+		x.Call, x.Room, x.User = "", "", ""
+	}
 	if err == nil {
-		err = n.reachable(ctx, a, tc, onCall)
+		err = n.profileReady(ctx, tc.Room)
 	}
 	if err != nil {
 		n.refused(x, by, err)
@@ -102,7 +117,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if err := n.m.store.CreateSession(ctx, n.fence(), x, rec); err != nil {
 		return wire.Session{}, err
 	}
-	s := &session{x: x, dial: dialString, dialledIn: dialString == "", dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
+	s := &session{x: x, last: last, dial: dialString, dialledIn: dialString == "", dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
 	err = fault.New(fault.SwitchTimeout, "start session", "the switch cannot be reached, or another controller acts on it")
 	if n.isReady() {
 		err = n.attach(s, tc)
@@ -180,7 +195,7 @@ func (n *node) permitted(ctx context.Context, a wire.Agent, r wire.MonitorReques
 }
 
 // reachable tells whether there is a call to listen to.
-func (n *node) reachable(ctx context.Context, a wire.Agent, tc tracker.Call, onCall bool) error {
+func (n *node) reachable(a wire.Agent, tc tracker.Call, onCall bool) error {
 	switch {
 	case !onCall || tc.Pupil == "":
 		return fault.New(fault.PupilGone, "start session", "the agent is "+string(a.State))
@@ -193,7 +208,12 @@ func (n *node) reachable(ctx context.Context, a wire.Agent, tc tracker.Call, onC
 	if !pupil.Answered {
 		return fault.New(fault.PupilGone, "start session", "the agent has not answered yet")
 	}
-	if n.isShop(tc.Room) {
+	return nil
+}
+
+// profileReady tells whether a room of ours could be made.
+func (n *node) profileReady(ctx context.Context, room string) error {
+	if n.isShop(room) {
 		return nil
 	}
 	// A profile that is missing is no error to the switch: it would build a room
