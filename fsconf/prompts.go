@@ -61,6 +61,56 @@ func PlayString(confDir, digits string) string {
 	return "file_string://" + strings.Join(PromptFiles(confDir, digits), "!")
 }
 
+// Prompt is one of the sound files, by its name.
+type Prompt string
+
+// What a supervisor who dials in is asked and told.
+const (
+	// PromptPIN asks for his PIN, then '#'.
+	PromptPIN Prompt = "pin"
+	// PromptPINWrong: it was the wrong one.
+	PromptPINWrong Prompt = "pin-wrong"
+	// PromptLocked: no more PINs are taken for a while.
+	PromptLocked Prompt = "locked"
+	// PromptExtension asks for his own extension, then '#', where it is not known
+	// from the telephone.
+	PromptExtension Prompt = "extension"
+	// PromptWait: the agent is not on a call; star waits for the next one.
+	PromptWait Prompt = "wait"
+	// PromptConfirm is a short tone: he is about to listen.
+	PromptConfirm Prompt = "confirm"
+)
+
+// What a supervisor is told about calls to come.
+const (
+	// PromptFollowOn: he goes on with the agent's next calls.
+	PromptFollowOn Prompt = "follow-on"
+	// PromptFollowOff: he leaves with the end of this call.
+	PromptFollowOff Prompt = "follow-off"
+)
+
+// PromptFile is where a switch whose configuration folder is confDir has the
+// prompt.
+func PromptFile(confDir string, p Prompt) string { return promptFile(confDir, string(p)) }
+
+// SayRole is the file which says the name of the role, or, when the supervisor is
+// waiting, that he waits for the agent's next call. It is "" for a role that has no
+// name.
+func SayRole(confDir string, r wire.Role, waiting bool) string {
+	switch {
+	case waiting:
+		return promptFile(confDir, "say-waiting")
+	case RoleTone(confDir, r) == "":
+		return ""
+	}
+	return promptFile(confDir, "say-"+string(r))
+}
+
+// NoticeTone is played to parties who must be told that somebody listens: the
+// 1400 Hz of the recorder warning tone, for 0.4 s, at the level of speech. Where
+// it has to be repeated, every 15 s is customary. It needs no file.
+func NoticeTone() string { return "tone_stream://v=-13;%(400,0,1400)" }
+
 // RefusalTone is played to a supervisor whose key was refused. It is made by
 // mod_tone_stream and needs no file: two short, falling beeps.
 func RefusalTone() string { return "tone_stream://%(160,60,330);%(240,0,262)" }

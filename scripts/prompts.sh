@@ -2,8 +2,8 @@
 # prompts.sh - make the prompts which fsconf embeds: fsconf/prompts/*.wav
 #
 # What a supervisor hears when something goes wrong: "error", then the digits of
-# the code; and short tones which tell what his telephone key has done. All are
-# 8 kHz, 16 bit, mono: any FreeSWITCH plays them without a codec or a sound pack.
+# the code; short tones which tell what his telephone key has done; the names of
+# the roles; and what he is asked when he dials in. All are 8 kHz, 16 bit, mono: any FreeSWITCH plays them without a codec or a sound pack.
 #
 # Needs espeak-ng and sox (Debian: apt-get install espeak-ng sox). The files in
 # the repository were made with espeak-ng 1.51 and sox 14.4.2; the same versions
@@ -63,6 +63,21 @@ speak 8 eight
 speak 9 nine
 speak error error
 
+speak say-monitor monitoring
+speak say-coach coaching
+speak say-barge "barging in"
+speak say-takeover "taken over"
+speak say-waiting "waiting for the next call"
+speak follow-on "staying with the agent"
+speak follow-off "this call only"
+
+speak pin "please enter your pin, then hash"
+speak pin-wrong "wrong pin"
+speak extension "please enter your extension, then hash"
+speak locked "locked, please try again later"
+speak wait "press star to wait for the next call"
+
+tone confirm 0.14:523 0.04:0 0.22:784
 tone refused 0.16:330 0.06:0 0.24:262
 tone monitor 0.10:660
 tone coach 0.10:660 0.05:0 0.10:880
