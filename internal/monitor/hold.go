@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"livemon/conference"
 	"livemon/fsconf"
 	"livemon/internal/wire"
 )
@@ -57,12 +56,8 @@ func (c *call) noteHold(ctx context.Context, held [2]bool) {
 		if hold == wire.HeldByNobody {
 			tone = fsconf.ResumeTone()
 		}
-		m, ok := c.actual.BySession(s.x.ID)
-		if !ok || !m.Hear {
-			continue
-		}
-		if _, err := c.api(ctx, conference.PlayLine(c.room, tone, m.ID)); err != nil {
-			c.log.Warn("a supervisor could not be told of the hold", "session", s.x.ID, "error", err)
+		if m, ok := c.actual.BySession(s.x.ID); ok && m.Hear {
+			c.tell(ctx, s, tone)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (c *call) reconcileRoom(ctx context.Context) (again bool) {
 		want := c.desired()
 		commands := conference.Plan(c.actual, want)
 		if len(commands) == 0 {
-			return c.reached()
+			return c.reached(ctx)
 		}
 		c.fresh = false
 		for _, cmd := range commands {
@@ -192,7 +192,7 @@ func (c *call) execute(ctx context.Context, cmd conference.Command) (bool, error
 }
 
 // reached notes the roles that the room was seen to be in.
-func (c *call) reached() (again bool) {
+func (c *call) reached(ctx context.Context) (again bool) {
 	for _, s := range c.sessions {
 		m, ok := c.actual.BySession(s.x.ID)
 		if !ok || !s.recorded || s.leaving || s.waits {
@@ -206,10 +206,13 @@ func (c *call) reached() (again bool) {
 			role = wire.TakeOver
 		}
 		if s.x.Role != role || s.x.Status != wire.Listening {
-			was := s.x.Role
+			was, listened := s.x.Role, s.x.Status == wire.Listening
 			c.n.update(s, func(x *wire.Session) { x.Role, x.Status = role, wire.Listening })
 			c.progress(s)
 			c.log.Info("role", "session", s.x.ID, "from", was, "to", role)
+			if was != role && (listened || s.last != "") { // he knows that he listens, the first time
+				c.tell(ctx, s, fsconf.RoleTone(c.n.conf(), role))
+			}
 			again = true
 		}
 		rest := s.waiting[:0]
@@ -272,21 +275,6 @@ func (c *call) notFollowed(ctx context.Context, detail string) {
 	}
 	c.fresh = false
 	c.lookAgain(time.Second)
-}
-
-// key is what a supervisor's keys ask for.
-func (c *call) key(ctx context.Context, s *session, data string) {
-	if s.ended || s.leaving {
-		return
-	}
-	roles := map[string]wire.Role{fsconf.DataCoach: wire.Coach, fsconf.DataMonitor: wire.Monitor, fsconf.DataBarge: wire.Barge, fsconf.DataTakeOver: wire.TakeOver}
-	to, ok := roles[data]
-	if !ok {
-		return
-	}
-	if err := c.changeRole(ctx, s, to, presser(s.x), "key"); err != nil {
-		c.refuse(ctx, s, err)
-	}
 }
 
 // lowest is a role that can be desired: a session that is still joining is to
@@ -389,24 +377,6 @@ func (n *node) refusedRole(x wire.Session, to wire.Role, via string, by wire.Act
 		_, err := n.m.store.AppendAudit(ctx, rec)
 		return err
 	})
-}
-
-// refuse tells a supervisor on the telephone that his keys were not obeyed: the
-// refusal tone, and the code where there is one. Nobody else hears it.
-func (c *call) refuse(ctx context.Context, s *session, cause error) {
-	m, ok := c.actual.BySession(s.x.ID)
-	if !ok {
-		return
-	}
-	files := []string{fsconf.RefusalTone()}
-	if code := fault.Of(cause); code != 0 && code != fault.RoleNotAllowed {
-		files = append(files, fsconf.PlayString(c.n.conf(), code.Digits()))
-	}
-	for _, f := range files {
-		if _, err := c.api(ctx, conference.PlayLine(c.room, f, m.ID)); err != nil {
-			c.log.Warn("the refusal could not be played", "session", s.x.ID, "error", err)
-		}
-	}
 }
 
 // noteTakenOver records that the pupil has left a supervisor who barged in alone
