@@ -113,17 +113,22 @@ func setDeadlines(w http.ResponseWriter, read, write time.Time) {
 type authorizer struct {
 	want     [sha256.Size]byte
 	empty    bool
-	accounts wire.Accounts // nil: none
+	accounts wire.Accounts                           // nil: none
+	login    func(*http.Request) (wire.Actor, error) // nil: none
 }
 
-func newAuthorizer(token string, accounts wire.Accounts) *authorizer {
-	return &authorizer{want: sha256.Sum256([]byte(token)), empty: token == "", accounts: accounts}
+func newAuthorizer(o ServerOptions) *authorizer {
+	return &authorizer{want: sha256.Sum256([]byte(o.Token)), empty: o.Token == "", accounts: o.Accounts, login: o.Login}
 }
 
 // who returns whose token a request has: the operator's, or an account's. Hashes
 // are compared, so that the time it takes tells neither the token nor its length.
+// A request without any may have a login's cookie.
 func (a *authorizer) who(w http.ResponseWriter, r *http.Request) (wire.Actor, error) {
 	values := r.Header.Values("Authorization")
+	if len(values) == 0 && a.login != nil {
+		return a.byCookie(w, r)
+	}
 	if len(values) == 1 {
 		scheme, token, found := strings.Cut(values[0], " ")
 		got := sha256.Sum256([]byte(token))
@@ -147,12 +152,36 @@ func (a *authorizer) who(w http.ResponseWriter, r *http.Request) (wire.Actor, er
 		"the API token is missing or wrong; 'livemon serve' writes it to a file that only its user can read"}
 }
 
+// byCookie returns whose login a request has. What a page of the same site, but
+// of another origin, made a browser send is refused: such a page's requests carry
+// the cookie.
+func (a *authorizer) byCookie(w http.ResponseWriter, r *http.Request) (wire.Actor, error) {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return wire.Actor{}, errForeign
+	}
+	actor, err := a.login(r)
+	if err == nil && actor.Account == "" {
+		err = wire.ErrDenied
+	}
+	if errors.Is(err, wire.ErrDenied) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="livemon"`)
+		err = httpError{http.StatusUnauthorized, "nobody is logged in, or the login has ended; programs need a token"}
+	}
+	if err != nil {
+		return wire.Actor{}, err
+	}
+	return actor, nil
+}
+
+var errForeign = httpError{http.StatusForbidden, "requests from web pages of another origin are refused"}
+
 // checkOrigin refuses what a web page of another origin sent. Browsers set
 // Origin, pages cannot change it, and programs do not send it.
 func checkOrigin(r *http.Request) error {
-	foreign := httpError{http.StatusForbidden, "requests from web pages of another origin are refused"}
 	if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		return foreign
+		return errForeign
 	}
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {
@@ -160,7 +189,7 @@ func checkOrigin(r *http.Request) error {
 	}
 	u, err := url.Parse(origins[0])
 	if err != nil || len(origins) > 1 || (u.Scheme != "http" && u.Scheme != "https") || u.Host != r.Host {
-		return foreign
+		return errForeign
 	}
 	return nil
 }

@@ -122,6 +122,7 @@ func TestEveryRouteIsDescribedAndTheReverse(t *testing.T) {
 var goTypes = map[string]any{
 	"Agent": wire.Agent{}, "Supervisor": wire.Supervisor{}, "Session": wire.Session{}, "AuditRecord": wire.AuditRecord{}, "AuditHead": wire.AuditHead{},
 	"Extension": wire.Extension{}, "Finding": wire.Finding{}, "Node": wire.Node{}, "Error": wire.Error{},
+	"AgentsChanged": api.AgentsChanged{}, "AgentKey": api.AgentKey{},
 	"VersionInfo": api.VersionInfo{}, "Health": api.Health{},
 	"MonitorRequest": wire.MonitorRequest{}, "RoleRequest": api.RoleRequest{}, "FollowRequest": api.FollowRequest{}, "ExtensionRequest": api.ExtensionRequest{},
 	"Actor": wire.Actor{}, "Account": wire.Account{}, "AccountRequest": api.AccountRequest{}, "Lock": wire.Lock{},

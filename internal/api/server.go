@@ -19,6 +19,7 @@ const (
 	maxWait      = 60 * time.Second // of a long poll
 	maxWaiting   = 256              // event streams and long polls at a time
 	heartbeat    = 15 * time.Second // between two lines of an event stream, at most
+	askAgain     = time.Minute      // after which an event stream's reader is looked at again
 	minInterval  = 100 * time.Millisecond
 	retryAfter   = time.Second // between two tries to read a list that cannot be read
 )
@@ -31,6 +32,13 @@ type ServerOptions struct {
 	// Accounts knows whose tokens are good besides, and who may see and do what.
 	// Nil is none: then there is the one token only, and it opens everything.
 	Accounts wire.Accounts
+	// Login tells who asks with a request that has no Authorization header, by a
+	// login's cookie. Browsers send cookies whoever made them ask: so for every
+	// method but GET and HEAD it must ask for more than the cookie, that no other
+	// page can know. wire.ErrDenied is nobody (401), wire.ErrForbidden a request
+	// that lacks that (403). It is asked again while an event stream goes on. Nil
+	// is nobody.
+	Login func(*http.Request) (wire.Actor, error)
 	// Logger receives one debug line a request, and each failure with its cause. Nil discards.
 	Logger *slog.Logger
 	// Version is what /v1/version answers.
@@ -47,7 +55,10 @@ type server struct {
 	log      *slog.Logger
 	version  string
 	stopping <-chan struct{}
-	waiting  chan struct{} // one token for each event stream and long poll
+
+	agentFeed   *feed[*agentList]
+	sessionFeed *feed[sessionList]
+	waiting     chan struct{} // one token for each event stream and long poll
 }
 
 // route is one operation. Every route is in openapi.yaml and the reverse.
@@ -79,7 +90,7 @@ func routes() []route {
 		{method: "POST", path: "/v1/extensions", serve: (*server).addExtension},
 		{method: "DELETE", path: "/v1/extensions/{number}", serve: (*server).removeExtension},
 		{method: "GET", path: "/v1/doctor", serve: (*server).doctor},
-		{method: "GET", path: "/v1/events", query: []string{"only"}, serve: (*server).events},
+		{method: "GET", path: "/v1/events", query: []string{"only", "changes"}, serve: (*server).events},
 	}, accountRoutes()...)
 }
 
@@ -89,7 +100,8 @@ func NewServer(svc wire.Service, o ServerOptions) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{svc: guard.New(svc, o.Accounts), accounts: o.Accounts, auth: newAuthorizer(o.Token, o.Accounts), log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting)}
+	s := &server{svc: guard.New(svc, o.Accounts), accounts: o.Accounts, auth: newAuthorizer(o), log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting),
+		agentFeed: newFeed(svc.Changed, readAgents(svc)), sessionFeed: newFeed(svc.Changed, readSessions(svc))}
 
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
