@@ -1,0 +1,63 @@
+package panel
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"livemon/internal/wire"
+)
+
+const (
+	maxReports = 2      // reports that are made at a time
+	maxShown   = 10_000 // records that a page reads
+	maxSaved   = 50_000 // records that a file is made of
+	auditPage  = 1000   // records that the service returns at a time
+)
+
+// collect reads the newest records that f selects, oldest first, up to limit.
+// more says that there are others before them.
+//
+// The service returns the newest ones before a time, in the order in which they
+// were stored. So each next question ends where the older half of the answer
+// before did, and what comes twice is dropped: records that were stored late, or
+// by clocks that differ a little, are not missed.
+func (p *Panel) collect(ctx context.Context, f wire.AuditFilter, limit int) (out []wire.AuditRecord, more bool, err error) {
+	select {
+	case p.reports <- struct{}{}:
+		defer func() { <-p.reports }()
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+	seen := map[string]bool{}
+	f.Limit = auditPage
+	for {
+		page, err := p.opts.Service.Audit(ctx, f)
+		if err != nil {
+			return nil, false, err
+		}
+		fresh := make([]wire.AuditRecord, 0, len(page))
+		for _, r := range page {
+			if !seen[r.ID] {
+				seen[r.ID] = true
+				fresh = append(fresh, r)
+			}
+		}
+		out = append(fresh, out...)
+		if len(out) > limit {
+			return out[len(out)-limit:], true, nil
+		}
+		if len(page) < auditPage {
+			return out, false, nil
+		}
+		until := latest(page[:len(page)/2]).Add(1)
+		if len(fresh) == 0 || !f.Until.IsZero() && !until.Before(f.Until) {
+			return out, true, nil // more records at one time than one answer has
+		}
+		f.Until = until
+	}
+}
+
+func latest(list []wire.AuditRecord) time.Time {
+	return slices.MaxFunc(list, func(a, b wire.AuditRecord) int { return a.Time.Compare(b.Time) }).Time
+}

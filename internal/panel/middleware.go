@@ -1,0 +1,165 @@
+package panel
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"livemon/internal/wire"
+)
+
+const (
+	maxBody      = 16 << 10         // bytes of a form
+	bodyTimeout  = 10 * time.Second // to send one
+	callTimeout  = 30 * time.Second // for one page
+	writeTimeout = 30 * time.Second // for writing it
+)
+
+// policy lets a page load livemon's own files and talk to livemon. Nothing inline runs.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// recorder remembers what was answered, for the log and for the recovery of panics.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// outermost gives every request its id, deadlines, headers, log line and net.
+func (p *Panel) outermost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rec := &recorder{ResponseWriter: w}
+		id := rand.Text()[:12]
+		h := rec.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Cache-Control", "no-store")
+		// Writers without a connection, as in tests, have no deadlines to set.
+		c := http.NewResponseController(rec)
+		_ = c.SetReadDeadline(start.Add(bodyTimeout))
+		_ = c.SetWriteDeadline(start.Add(callTimeout + writeTimeout))
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+					panic(v)
+				}
+				p.log.Error("panic in a page", "request", id, "method", r.Method, "path", r.URL.Path,
+					"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				if rec.status != 0 {
+					panic(http.ErrAbortHandler) // half a page must not look like a whole one
+				}
+				p.writeError(rec, r, errPanic)
+			}
+			p.log.Debug("page", "request", id, "method", r.Method, "path", r.URL.Path, "status", rec.status, "duration", time.Since(start))
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+var errPanic = errors.New("panic")
+
+// page wraps one route: where the request comes from, who asks, and the error it
+// returns. Who has no login is sent to get one, and back.
+func (p *Panel) page(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
+		var err error
+		if changes {
+			err = checkOrigin(r)
+		}
+		if err == nil && !rt.open {
+			secret, actor, denied := p.who(r)
+			switch {
+			case errors.Is(denied, wire.ErrDenied):
+				p.toLogin(w, r)
+				return
+			case denied != nil:
+				err = denied
+			case changes:
+				if err = readForm(r); err == nil && !sameToken(r.PostForm.Get("csrf"), csrfToken(secret)) {
+					err = pageError{http.StatusForbidden, "This form is from another login. Go back, reload the page and try again."}
+				}
+			}
+			r = r.WithContext(withLogin(wire.WithActor(r.Context(), actor), secret))
+		}
+		if err == nil {
+			err = rt.serve(p, w, r)
+		}
+		if err != nil {
+			p.writeError(w, r, err)
+		}
+	})
+}
+
+// checkOrigin refuses what another site's page has sent. Browsers set these
+// headers, pages cannot change them. The origin is "null" for a form of a page
+// that sends no referrer, as ours are: such a request stands or falls with its token.
+func checkOrigin(r *http.Request) error {
+	foreign := pageError{http.StatusForbidden, "Requests from pages of another site are refused."}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return foreign
+	}
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 || len(origins) == 1 && origins[0] == "null" {
+		return nil
+	}
+	u, err := url.Parse(origins[0])
+	if err != nil || len(origins) > 1 || (u.Scheme != "http" && u.Scheme != "https") || u.Host != r.Host {
+		return foreign
+	}
+	return nil
+}
+
+// readForm reads a form that was posted. Files are not taken.
+func readForm(r *http.Request) error {
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return pageError{http.StatusRequestEntityTooLarge, "The form is larger than 16 KiB."}
+	case err != nil:
+		return pageError{http.StatusBadRequest, "The form cannot be read."}
+	}
+	return nil
+}
+
+// remote is the address that a request came from.
+func remote(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

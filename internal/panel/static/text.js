@@ -1,0 +1,66 @@
+// What the page says, and how times are written.
+
+export const stateWords = {
+  'idle': 'Idle', 'ringing': 'Ringing', 'on-call': 'On a call', 'on-hold': 'On hold',
+  'in-conference': 'In a conference', 'wrap-up': 'Wrap-up', 'logged-out': 'Logged out',
+};
+
+export const roleWords = { joining: 'joining', monitor: 'monitor', coach: 'coach', barge: 'barge', takeover: 'taken over' };
+
+export const roleMeaning = {
+  joining: 'you hear nobody yet',
+  monitor: 'you hear both, nobody hears you',
+  coach: 'only the agent hears you',
+  barge: 'everybody hears you',
+  takeover: 'you talk with the customer alone',
+};
+
+export const word = (words, key) => (Object.hasOwn(words, key) ? words[key] : key || '');
+
+// The clock of the service, which times come from, may not be this machine's.
+let ahead = 0;
+
+export function setClock(date) {
+  const server = Date.parse(date);
+  if (!Number.isNaN(server)) {
+    const d = server + 500 - Date.now();
+    ahead = Math.abs(d) > 2000 ? d : 0; // the header has whole seconds
+  }
+}
+
+export const now = () => Date.now() + ahead;
+
+export function elapsed(since) {
+  if (!(since > 0)) return '';
+  const s = Math.max(0, Math.floor((now() - since) / 1000));
+  const two = (n) => String(n).padStart(2, '0');
+  return `${two(Math.floor(s / 3600))}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+}
+
+// setText touches the document only where something changes.
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// bdi is an element for a name from outside, which may be written in any direction.
+export function bdi(text) {
+  const e = document.createElement('bdi');
+  e.className = 'name';
+  e.textContent = text;
+  e.title = text;
+  return e;
+}
+
+// announce tells users of a screen reader what others see.
+export function announce(text) {
+  const box = document.getElementById('announce');
+  box.textContent = '';
+  requestAnimationFrame(() => { box.textContent = text; });
+}
+
+export function sentence(code) {
+  for (const dt of document.querySelectorAll('#codes dt')) {
+    if (dt.textContent === String(code)) return dt.nextElementSibling.textContent;
+  }
+  return '';
+}
