@@ -37,32 +37,40 @@ func profileProblems(conf *node, s Settings) []string {
 }
 
 // controlsProblems compares the supervisor's keys in the same way. When it is
-// lenient, keys that a room can do without may be missing.
+// lenient, keys that a room can do without may be missing, and where no regular
+// expression delays them the sequences may be bound as they are: so they were
+// before unknown ones were reported.
 func controlsProblems(conf *node, s Settings, lenient bool) []string {
 	g := lookup(conf, "caller-controls", "group", Controls)
 	if g == nil {
 		return []string{`there is no group "` + Controls + `"`}
 	}
-	have := map[binding]bool{}
+	have := map[control]bool{}
+	plain := lenient
 	var out []string
-	for _, c := range g.all("control") {
-		b := binding{c.attr("digits"), c.attr("data")}
-		if !strings.EqualFold(c.attr("action"), "event") {
-			out = append(out, fmt.Sprintf("%s does %q", clip(b.Digits), clip(c.attr("action"))))
+	for _, n := range g.all("control") {
+		c := control{n.attr("digits"), n.attr("data")}
+		if !strings.EqualFold(n.attr("action"), "event") {
+			out = append(out, fmt.Sprintf("%s does %q", clip(c.Digits), clip(n.attr("action"))))
 			continue
 		}
-		have[b] = true
+		have[c] = true
+		plain = plain && !strings.HasPrefix(strings.TrimPrefix(c.Digits, atOnce), expression)
 	}
-	for _, want := range s.Keys.bindings() {
-		if !have[want] && !(lenient && want.optional()) {
+	for _, want := range s.Keys.controls() {
+		bare := control{strings.TrimPrefix(want.Digits, atOnce), want.Data}
+		if !have[want] && !(plain && have[bare]) && !(lenient && optional(want.Data)) {
 			out = append(out, fmt.Sprintf("%s does not ask for %s", want.Digits, want.Data))
 		}
 		delete(have, want)
+		if plain {
+			delete(have, bare)
+		}
 	}
-	for _, c := range g.all("control") {
-		if b := (binding{c.attr("digits"), c.attr("data")}); have[b] {
-			out = append(out, fmt.Sprintf("%s asks for %q", clip(b.Digits), clip(b.Data)))
-			delete(have, b)
+	for _, n := range g.all("control") {
+		if c := (control{n.attr("digits"), n.attr("data")}); have[c] {
+			out = append(out, fmt.Sprintf("%s asks for %q", clip(c.Digits), clip(c.Data)))
+			delete(have, c)
 		}
 	}
 	return out

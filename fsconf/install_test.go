@@ -81,7 +81,7 @@ func TestDiffShowsWhatIsAdded(t *testing.T) {
 			continue
 		}
 		for _, want := range []string{
-			"--- a/" + confFile + "\n+++ b/" + confFile + "\n@@ ", "\n+      <control action=\"event\" digits=\"4#\" data=\"coach\"/>\n",
+			"--- a/" + confFile + "\n+++ b/" + confFile + "\n@@ ", "\n+      <control action=\"event\" digits=\"=4#\" data=\"coach\"/>\n",
 			"\n+    <profile name=\"livemon\">\n", "\n     <group name=\"default\">\n",
 		} {
 			// The fixture's latin-1 byte makes the file one that is not text.
@@ -108,12 +108,12 @@ func TestOtherKeysReplaceTheOldOnes(t *testing.T) {
 		t.Errorf("changes: %+v", changes)
 	}
 	conf := read(t, dir, confFile)
-	for _, want := range []string{`digits="*9" data="coach"`, `digits="77" data="coach"`, `value="1500"`, `name="rate" value="16000"`} {
+	for _, want := range []string{`digits="=*9" data="coach"`, `digits="=77" data="coach"`, `value="1500"`, `name="rate" value="16000"`} {
 		if strings.Count(conf, want) != 1 {
 			t.Errorf("%q is not there once:\n%s", want, conf)
 		}
 	}
-	if strings.Contains(conf, "4#") || strings.Count(conf, "livemon:begin") != 2 {
+	if strings.Contains(conf, `"=4#"`) || strings.Count(conf, "livemon:begin") != 2 {
 		t.Errorf("something of the old settings is left:\n%s", conf)
 	}
 	if plan := read(t, dir, planFile); !strings.Contains(plan, `data="10.0.0.7:9000 async full"`) {

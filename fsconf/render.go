@@ -45,8 +45,8 @@ func profileLines(s Settings) []string {
 
 func controlsLines(s Settings) []string {
 	lines := []string{`    <group name="` + Controls + `">`}
-	for _, b := range s.Keys.bindings() {
-		lines = append(lines, `      <control action="event" digits="`+escape(b.Digits)+`" data="`+escape(b.Data)+`"/>`)
+	for _, c := range s.Keys.controls() {
+		lines = append(lines, `      <control action="event" digits="`+escape(c.Digits)+`" data="`+escape(c.Data)+`"/>`)
 	}
 	return append(lines, `    </group>`)
 }

@@ -28,6 +28,9 @@ const (
 	DataSay = "say"
 	// DataFollow: go on with the agent's next calls after this one, or no longer.
 	DataFollow = "follow"
+	// DataUnknown: what he pressed asks for nothing. It is reported with the '#' that
+	// ends it, or when no key has followed for the time between two keys.
+	DataUnknown = "unknown"
 )
 
 // Limits of what Validate accepts.
@@ -77,9 +80,6 @@ func (k Keys) WithDefaults() Keys {
 
 // binding is one key sequence and what it asks for.
 type binding struct{ Digits, Data string }
-
-// optional tells whether a room is as it must be without the binding.
-func (b binding) optional() bool { return b.Data == DataSay || b.Data == DataFollow }
 
 // bindings lists all sequences in a fixed order.
 func (k Keys) bindings() []binding {
@@ -189,7 +189,7 @@ func (k Keys) validate() error {
 	for _, a := range k.actions() {
 		setting[a.data] = a.setting
 		switch {
-		case len(a.digits) == 0 && !(binding{Data: a.data}).optional():
+		case len(a.digits) == 0 && !optional(a.data):
 			return badSetting(a.setting, "has no key sequence")
 		case len(a.digits) > maxSequences:
 			return badSetting(a.setting, "has more than %d key sequences", maxSequences)

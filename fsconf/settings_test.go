@@ -32,7 +32,7 @@ func TestSayAndFollowMayHaveNoKey(t *testing.T) {
 		}
 	}
 	xml := fsconf.ConferenceXML(fsconf.Defaults())
-	for _, line := range []string{`<control action="event" digits="9#" data="say"/>`, `<control action="event" digits="7#" data="follow"/>`} {
+	for _, line := range []string{`<control action="event" digits="=9#" data="say"/>`, `<control action="event" digits="=7#" data="follow"/>`} {
 		if !strings.Contains(xml, line) {
 			t.Errorf("%s is not in\n%s", line, xml)
 		}
@@ -65,21 +65,74 @@ func TestKeysFromBefore(t *testing.T) {
 	}
 }
 
-// A switch that was installed before there were these keys is ready; Check says what it lacks.
-func TestReadyWithoutTheOptionalKeys(t *testing.T) {
-	old := fsconf.Defaults()
-	old.Keys.Say, old.Keys.Follow = nil, nil
-	a := healthy()
-	a[askConference] = fsconf.ConferenceXML(old)
-	must(t, fsconf.Ready(t.Context(), a, fsconf.Defaults()))
-	found := check(t, a, fsconf.Defaults())
-	i := slices.IndexFunc(found, func(f wire.Finding) bool { return f.Check == "supervisor keys" })
-	if i < 0 || found[i].OK || !strings.Contains(found[i].Detail, "9# does not ask for say") || !strings.Contains(found[i].Do, "fsconf install") {
-		t.Errorf("%+v", found)
+// Every exact sequence fires at once and comes before the expressions, which catch
+// what is no beginning of one.
+func TestUnknownSequencesAreReported(t *testing.T) {
+	tests := map[string]struct {
+		barge []string
+		want  string
+	}{
+		"none goes on after #": {[]string{"6#", "0#"}, `digits="=~#$"`},
+		"one does":             {[]string{"#6"}, `digits="=~^(?!(?:#)$).*#$"`},
+		"several do":           {[]string{"#6", "8*##*", "#0#"}, `digits="=~^(?!(?:#|8[*]#|8[*]##)$).*#$"`},
 	}
-	a[askConference] = strings.Replace(fsconf.ConferenceXML(fsconf.Defaults()), `"4#"`, `"44"`, 1)
-	if err := fsconf.Ready(t.Context(), a, fsconf.Defaults()); !errors.Is(err, fsconf.ErrNotReady) {
-		t.Errorf("without a key for coaching: %v", err)
+	for name, test := range tests {
+		s := fsconf.Defaults()
+		s.Keys.Barge = test.barge
+		must(t, s.Validate())
+		_, group, _ := strings.Cut(fsconf.ConferenceXML(s), `<group name="livemon">`)
+		group, _, _ = strings.Cut(group, "</group>")
+		lines := strings.Split(strings.TrimSpace(group), "\n")
+		n := len(lines)
+		if n < 8 || !strings.Contains(lines[n-2], test.want+` data="unknown"`) || !strings.Contains(lines[n-1], `digits="~." data="unknown"`) {
+			t.Errorf("%s:\n%s", name, group)
+			continue
+		}
+		for _, l := range lines[:n-2] {
+			if !strings.Contains(l, `digits="=`) || strings.Contains(l, "~") {
+				t.Errorf("%s: %s", name, l)
+			}
+		}
+	}
+}
+
+// A switch that was installed before there were these keys is ready; Check says what it lacks.
+func TestReadyAsInstalledBefore(t *testing.T) {
+	whole := fsconf.ConferenceXML(fsconf.Defaults())
+	without := func(text string, data ...string) string {
+		var out []string
+		for l := range strings.Lines(text) {
+			if !slices.ContainsFunc(data, func(d string) bool { return strings.Contains(l, `data="`+d+`"`) }) {
+				out = append(out, l)
+			}
+		}
+		return strings.Join(out, "")
+	}
+	plain := func(text string) string { return strings.ReplaceAll(text, `digits="=`, `digits="`) }
+	tests := map[string]struct {
+		conf    string
+		ready   bool
+		missing string
+	}{
+		"as now":                  {whole, true, ""},
+		"without the new ones":    {plain(without(whole, "say", "follow", "unknown")), true, "=4# does not ask for coach"},
+		"without say":             {without(whole, "say"), true, "9# does not ask for say"},
+		"without unknown":         {without(whole, "unknown"), true, "does not ask for unknown"},
+		"mistakes delay the keys": {plain(whole), false, "=4# does not ask for coach"},
+		"without a role":          {without(whole, "coach"), false, "=4# does not ask for coach"},
+		"a key of another":        {strings.Replace(whole, `data="say"`, `data="barge"`, 1), false, `9# asks for "barge"`},
+	}
+	for name, test := range tests {
+		a := healthy()
+		a[askConference] = test.conf
+		if err := fsconf.Ready(t.Context(), a, fsconf.Defaults()); (err == nil) != test.ready || err != nil && !errors.Is(err, fsconf.ErrNotReady) {
+			t.Errorf("%s: Ready: %v", name, err)
+		}
+		found := check(t, a, fsconf.Defaults())
+		i := slices.IndexFunc(found, func(f wire.Finding) bool { return f.Check == "supervisor keys" })
+		if i < 0 || found[i].OK != (test.missing == "") || test.missing != "" && (!strings.Contains(found[i].Detail, test.missing) || !strings.Contains(found[i].Do, "fsconf install")) {
+			t.Errorf("%s: %+v", name, found)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ var keyFacts = []fact{
 				at := c.events.now()
 				c.must(sup.Press(c.ctx, k.keys, k.gap))
 				e := c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
-				c.want(e.Get("DTMF-Key") == k.keys && e.Get("Data") == k.data, "%s fired DTMF-Key %q, Data %q", k.keys, e.Get("DTMF-Key"), e.Get("Data"))
+				c.want(e.Get("Data") == k.data, "%s fired %q", k.keys, e.Get("Data"))
 			}
 		}},
 	{name: "keys-info", room: true,
@@ -90,26 +90,43 @@ var keyFacts = []fact{
 			c.pause(300 * time.Millisecond)
 			c.want(user.Keys() == "" && pupil.Keys() == "", "the parties were sent %q and %q", user.Keys(), pupil.Keys())
 		}},
-	{name: "controls-wrong", room: true,
-		claim: "A wrong sequence (`46#`) fires nothing; the channel's own DTMF events arrive one a key, in order.",
+	{name: "controls-unknown", room: true,
+		claim: "What asks for nothing and ends in `#` fires `Data: unknown` with that key, once, while he is mute and deaf, mute, and speaks; the next sequence fires as ever. The DTMF events of the channel come before it, one a key, in order.",
 		check: func(c *check) {
 			sup := c.parked("sup")
 			room := c.newRoom()
 			c.supervise(room, sup)
-			at := c.events.now()
-			c.must(sup.Press(c.ctx, "46#", 100*time.Millisecond))
-			c.await(at, "event=DTMF", "Unique-ID="+sup.uuid, "DTMF-Digit=#")
-			c.want(c.seen(4*time.Second, at, "Action=dtmf", "Unique-ID="+sup.uuid) == nil, "46# fired something")
-			var got strings.Builder
-			for _, e := range c.events.since(at) {
-				if e.Name == "DTMF" && e.Get("Unique-ID") == sup.uuid {
-					got.WriteString(e.Get("DTMF-Digit"))
+			for i, now := range []string{"", "undeaf", "unmute"} {
+				if now != "" {
+					c.ok("conference %s %s %d quiet", room, now, c.memberID(room, sup))
 				}
+				at := c.events.now()
+				c.must(sup.Press(c.ctx, "46#**##5#", time.Duration(i)*60*time.Millisecond))
+				c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid, "Data="+fsconf.DataMonitor)
+				got := c.fired(sup, at)
+				c.want(got == "46#(unknown)**#(unknown)#(unknown)5#(monitor)", "after %q: %s", now, got)
 			}
-			c.want(got.String() == "46#", "the DTMF events are %q", got.String())
+		}},
+	{name: "controls-late", room: true,
+		claim: "Keys that end in no `#` fire `Data: unknown` when none has followed for the time-out: one, a star, or twenty.",
+		check: func(c *check) {
+			sup := c.parked("sup")
+			room := c.newRoom()
+			c.supervise(room, sup)
+			for _, keys := range []string{"4", "*", "12345678901234567890"} {
+				at := c.events.now()
+				c.must(sup.Press(c.ctx, keys, 60*time.Millisecond))
+				pressed := time.Now()
+				c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
+				took := time.Since(pressed)
+				c.want(c.fired(sup, at) == keys+"(unknown)", "%s: %s", keys, c.fired(sup, at))
+				c.want(took > 2500*time.Millisecond, "%s: reported %v after the last key", keys, took)
+			}
+			c.must(sup.Press(c.ctx, "46#", 60*time.Millisecond))
+			c.until("the keys of the last sequence on the channel", func() bool { return c.variable(sup, "conference_last_matching_digits") == "46#" })
 		}},
 	{name: "controls-spoilt", room: true,
-		claim: "A lone `4` spoils a `6#` that follows within the timeout, and does not spoil one that comes after it.",
+		claim: "A lone `4` spoils a `6#` that follows within the time-out (`unknown`), and does not spoil one that comes after it.",
 		check: func(c *check) {
 			sup := c.parked("sup")
 			room := c.newRoom()
@@ -118,12 +135,14 @@ var keyFacts = []fact{
 			c.must(sup.Press(c.ctx, "4", 0))
 			c.pause(time.Second)
 			c.must(sup.Press(c.ctx, "6#", 100*time.Millisecond))
-			c.want(c.seen(4*time.Second, at, "Action=dtmf", "Unique-ID="+sup.uuid) == nil, "6# fired within the timeout of a 4")
+			c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
+			c.want(c.fired(sup, at) == "46#(unknown)", "within the time-out: %s", c.fired(sup, at))
 			at = c.events.now()
 			c.must(sup.Press(c.ctx, "4", 0))
-			c.pause(3500 * time.Millisecond)
+			c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid)
 			c.must(sup.Press(c.ctx, "6#", 100*time.Millisecond))
-			c.want(c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid).Get("DTMF-Key") == "6#", "another sequence fired")
+			c.await(at, "Action=dtmf", "Unique-ID="+sup.uuid, "Data="+fsconf.DataBarge)
+			c.want(c.fired(sup, at) == "4(unknown)6#(barge)", "after it: %s", c.fired(sup, at))
 		}},
 	{name: "controls-default", room: true,
 		claim: "Without the profile a member has the group `default`, whose 0 mutes him; in livemon's own room it does nothing.",
@@ -143,6 +162,21 @@ var keyFacts = []fact{
 				c.gone(l)
 			}
 		}},
+}
+
+// fired are the keys of a leg since a place in the record, and what they fired.
+func (c *check) fired(l *leg, from int) string {
+	var out strings.Builder
+	for _, e := range c.events.since(from) {
+		switch {
+		case e.Get("Unique-ID") != l.uuid:
+		case e.Name == "DTMF":
+			out.WriteString(e.Get("DTMF-Digit"))
+		case e.Get("Action") == "dtmf":
+			out.WriteString("(" + e.Get("Data") + ")")
+		}
+	}
+	return out.String()
 }
 
 // pressesCoach lets a supervisor press the keys for coaching, and looks whether

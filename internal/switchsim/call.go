@@ -56,6 +56,8 @@ func (s *Switch) inbound(from, ext string) *channel {
 	if s.inDirectory(from) {
 		ch.presence = from + "@" + s.opt.Domain
 		ch.set("presence_id", ch.presence)
+		ch.set("user_name", from) // it has authenticated itself
+		ch.set("domain_name", s.opt.Domain)
 	}
 	s.setState(ch, "NEW")
 	s.setState(ch, "INIT")

@@ -37,9 +37,6 @@ const stockConference = `<configuration name="conference.conf">
 </configuration>
 `
 
-// control is one key binding of a caller-controls group.
-type control struct{ action, digits, data string }
-
 // conferenceConf is what the switch has loaded of conference.conf.
 type conferenceConf struct {
 	text     string
@@ -79,7 +76,7 @@ func parseConferenceConf(text string) (*conferenceConf, error) {
 				group = at("name")
 				c.groups[group] = nil
 			case "control":
-				c.groups[group] = append(c.groups[group], control{at("action"), at("digits"), at("data")})
+				c.groups[group] = append(c.groups[group], newControl(at("action"), at("digits"), at("data")))
 			case "profile":
 				profile = at("name")
 				c.profiles[profile] = map[string]string{}

@@ -1,8 +1,6 @@
 package switchsim
 
-import (
-	"strings"
-)
+import "strings"
 
 // press is one key of a telephone, as the switch receives it.
 func (s *Switch) press(ch *channel, key byte, source string) {
@@ -62,28 +60,18 @@ func (s *Switch) feed(m *member, key byte) {
 	}
 	s.forget(m.keyTask)
 	m.keyTask = nil
-	m.keys += string(key)
-	var exact *control
-	longer := false
-	for i := range m.controls {
-		c := &m.controls[i]
-		switch {
-		case c.digits == m.keys:
-			if exact == nil {
-				exact = c
-			}
-		case strings.HasPrefix(c.digits, m.keys):
-			longer = true
-		}
+	if len(m.keys) < maxKeys {
+		m.keys += string(key)
 	}
+	hit, open := match(m.controls, m.keys, false)
 	switch {
-	case exact != nil && !longer:
-		s.control(m, *exact)
-	case longer:
+	case hit != nil:
+		s.control(m, *hit)
+	case open:
 		// The next key decides, or the silence after this one.
 		m.keyTask = s.after(m.room.keyTimeout, func() {
-			if exact != nil {
-				s.control(m, *exact)
+			if hit, _ := match(m.controls, m.keys, true); hit != nil {
+				s.control(m, *hit)
 				return
 			}
 			m.keys = ""
@@ -93,10 +81,13 @@ func (s *Switch) feed(m *member, key byte) {
 	}
 }
 
+// maxKeys is how many keys of one sequence the switch holds.
+const maxKeys = 511
+
 // control does what a key sequence is bound to.
 func (s *Switch) control(m *member, c control) {
+	m.ch.set("conference_last_matching_digits", m.keys)
 	m.keys = ""
-	m.ch.set("conference_last_matching_digits", c.digits)
 	switch strings.ToLower(c.action) {
 	case "event":
 		s.maint(m.room, m, "dtmf", fromConfKey, header{"DTMF-Key", c.digits}, header{"Data", c.data})
