@@ -31,3 +31,6 @@ func Decode(body []byte, dst any) error { return decodeObject(body, dst) }
 
 // MaxWaiting is the number of requests that may wait at a time.
 const MaxWaiting = maxWaiting
+
+// SameAgent is how the event streams tell that nothing about an agent has changed.
+var SameAgent = sameAgent
