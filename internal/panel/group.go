@@ -70,7 +70,7 @@ func (p past) Lasted(now time.Time) time.Duration {
 func (p past) Outcome() string {
 	switch {
 	case p.Live:
-		return "on: " + string(p.Status)
+		return string(p.Status) + " now"
 	case p.ID == "":
 		return "refused"
 	case p.Ended.IsZero():

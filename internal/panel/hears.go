@@ -46,8 +46,8 @@ type line struct {
 // edge is a line of the drawing, from one box to another.
 type edge struct {
 	Path  string
-	Heads []string // the points of its arrowheads
-	Voice bool     // a supervisor is heard by it
+	Heads []string  // the points of its arrowheads
+	Role  wire.Role // of the supervisor who is heard by it; empty if none is
 }
 
 // hears answers with a fragment of a page: who hears whom in a session right
@@ -155,7 +155,7 @@ func whoHears(s wire.Session, all []wire.Session, account string) hearing {
 }
 
 const (
-	boxWidth, boxHeight = 104, 40
+	boxWidth, boxHeight = 124, 40
 	drawingWidth        = 440
 	headLength          = 9.0
 )
@@ -193,7 +193,12 @@ func (h *hearing) draw(heard func(listener, speaker party) bool) {
 			there, back := heard(b, a), heard(a, b) // a is heard by b, b by a
 			if a.drawn && b.drawn && (there || back) {
 				e := join(a, b, there, back)
-				e.Voice = there && a.Role.Speaks() || back && b.Role.Speaks()
+				switch {
+				case there && a.Role.Speaks():
+					e.Role = a.Role
+				case back && b.Role.Speaks():
+					e.Role = b.Role
+				}
 				h.Edges = append(h.Edges, e)
 			}
 		}
@@ -312,15 +317,34 @@ func (q party) Hears() string {
 	return "hears"
 }
 
+// First is how somebody is called at the beginning of a sentence.
+func (q party) First() party {
+	if q.Word != "" {
+		q.Word = strings.ToUpper(q.Word[:1]) + q.Word[1:]
+	}
+	return q
+}
+
+// between is what stands before the one at i in a list of n.
+func between(i, n int) string {
+	switch {
+	case i == 0:
+		return ""
+	case i == n-1:
+		return " and "
+	}
+	return ", "
+}
+
 // Words says who hears whom, for who cannot see the drawing.
 func (h hearing) Words() string {
 	var out []string
 	for _, l := range h.Lines {
-		whom := make([]string, len(l.Whom))
+		whom := ""
 		for i, q := range l.Whom {
-			whom[i] = q.Text()
+			whom += between(i, len(l.Whom)) + q.Text()
 		}
-		out = append(out, l.Who.Text()+" "+l.Who.Hears()+" "+cmp.Or(strings.Join(whom, ", "), "nobody"))
+		out = append(out, l.Who.First().Text()+" "+l.Who.Hears()+" "+cmp.Or(whom, "nobody")+".")
 	}
-	return strings.Join(out, "; ") + "."
+	return strings.Join(out, " ")
 }

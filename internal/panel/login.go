@@ -153,7 +153,7 @@ func (p *Panel) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := p.opts.Accounts.Logout(ctx, loginOf(ctx)); err != nil {
 		return err
 	}
-	w.Header().Set("Clear-Site-Data", `"storage"`)
+	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	http.Redirect(w, r, "/login?why=out", http.StatusSeeOther)
 	return nil
 }

@@ -32,7 +32,9 @@ func (p *Panel) mine(r *http.Request, title string) Page {
 	actor, _ := wire.ActorOf(r.Context())
 	d := p.blank(title)
 	d.Here, d.Account, d.Admin, d.CSRF = r.URL.Path, actor.Account, actor.Admin, csrfToken(loginOf(r.Context()))
-	d.Zone = time.Now().In(p.opts.Location).Format("MST, UTC-07:00")
+	if d.Zone = time.Now().In(p.opts.Location).Format("MST"); d.Zone != "UTC" {
+		d.Zone = time.Now().In(p.opts.Location).Format("MST (UTC-07:00)")
+	}
 	return d
 }
 
@@ -44,12 +46,13 @@ type pages struct {
 func parsePages(zone *time.Location) (*pages, error) {
 	out := &pages{byName: map[string]*template.Template{}}
 	funcs := template.FuncMap{
-		"when":  func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05") },
-		"clock": func(t time.Time) string { return t.In(zone).Format("15:04:05") },
-		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"hms":   hms,
-		"role":  roleWord,
-		"event": eventWord,
+		"when":    func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05") },
+		"clock":   func(t time.Time) string { return t.In(zone).Format("15:04:05") },
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"hms":     hms,
+		"role":    roleWord,
+		"event":   eventWord,
+		"between": between,
 	}
 	for name, files := range map[string][]string{
 		"login": {"layout", "login"}, "error": {"layout", "error"}, "monitoring": {"layout", "monitoring"},

@@ -10,17 +10,24 @@ const keyOf = (a) => a.node + '\u0000' + a.agent;
 const listeners = (a) => a.supervisors ?? [];
 
 const byText = (f) => (a, b) => collator.compare(f(a), f(b));
-const emptyLast = (f) => (a, b) => (f(a) === '') - (f(b) === '') || collator.compare(f(a), f(b));
+// Of these many have none: those come last, whichever way the column is sorted.
+const optional = { user: (r) => r.agent.user ?? '', direction: (r) => r.agent.direction ?? '', queue: (r) => r.agent.queue ?? '' };
 const orders = {
   agent: byText((r) => r.agent.agent),
   state: (a, b) => rank(a.agent.state) - rank(b.agent.state),
   since: (a, b) => b.since - a.since, // the shortest time first
-  user: emptyLast((r) => r.agent.user ?? ''),
-  direction: emptyLast((r) => r.agent.direction ?? ''),
+  user: byText(optional.user),
+  direction: byText(optional.direction),
   node: byText((r) => r.agent.node),
-  queue: emptyLast((r) => r.agent.queue ?? ''),
-  supervisors: (a, b) => listeners(b.agent).length - listeners(a.agent).length,
+  queue: byText(optional.queue),
+  supervisors: (a, b) => listeners(a.agent).length - listeners(b.agent).length,
 };
+
+// mostFirst tells whether a column is sorted downwards at first.
+const mostFirst = (column) => column === 'supervisors';
+
+// Rows change at once, and move once a second: nobody could follow them otherwise.
+const orderEvery = 1000;
 
 const busy = new Set(['on-call', 'on-hold', 'in-conference']);
 
@@ -40,6 +47,8 @@ export class AgentTable {
   #body = document.getElementById('rows');
   #loaded = false;
   #seen; #selectedChanged; #told = 0;
+  #misplaced = new Set(); // rows that stand where they stood before their last changes
+  #ordered = 0; #ordering = 0;
 
   constructor(selectedChanged) {
     this.#selectedChanged = selectedChanged;
@@ -61,9 +70,9 @@ export class AgentTable {
     };
     tick();
     for (const th of document.querySelectorAll('#agents th[data-sort]')) {
-      th.firstElementChild.addEventListener('click', () => this.#sortBy(th.dataset.sort, this.#sort === th.dataset.sort && !this.#down));
+      th.firstElementChild.addEventListener('click', () => this.#sortBy(th.dataset.sort, this.#sort === th.dataset.sort ? !this.#down : mostFirst(th.dataset.sort)));
     }
-    document.getElementById('sort').addEventListener('change', (e) => this.#sortBy(e.target.value, false));
+    document.getElementById('sort').addEventListener('change', (e) => this.#sortBy(e.target.value, mostFirst(e.target.value)));
     document.getElementById('filter').addEventListener('input', () => this.#filter());
     document.getElementById('filter-state').addEventListener('change', () => this.#filter());
     this.#body.addEventListener('change', (e) => {
@@ -113,6 +122,9 @@ export class AgentTable {
   }
 
   #compare(a, b) {
+    const f = optional[this.#sort];
+    const empty = f ? (f(a) === '') - (f(b) === '') : 0;
+    if (empty) return empty;
     const d = orders[this.#sort](a, b);
     return (this.#down ? -d : d) || orders.agent(a, b) || collator.compare(a.agent.node, b.agent.node) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
   }
@@ -120,7 +132,7 @@ export class AgentTable {
   #apply() {
     const pending = this.#pending;
     this.#pending = new Map();
-    const moved = [];
+    const added = [];
     const dropped = new Set();
     let selectionChanged = false;
     for (const [key, agent] of pending) {
@@ -134,6 +146,7 @@ export class AgentTable {
         if (!row.tr.hidden) this.#shown--;
         row.tr.remove();
         dropped.add(row);
+        this.#misplaced.delete(row);
         if (this.#selected === key) this.#selected = null;
         continue;
       }
@@ -141,26 +154,29 @@ export class AgentTable {
         row = new Row(key, this.#template.cloneNode(true), agent);
         this.#rows.set(key, row);
         row.tr.hidden = true;
-        moved.push(row);
-        dropped.add(row);
+        added.push(row);
       } else {
         const before = { agent: row.agent, since: row.since };
         row.update(agent);
-        if (orders[this.#sort](before, row) !== 0) {
-          moved.push(row);
-          dropped.add(row);
-        }
+        if (orders[this.#sort](before, row) !== 0) this.#misplaced.add(row);
       }
       this.#hide(row);
     }
-    if (dropped.size) this.#place(moved, dropped);
+    if (dropped.size) this.#sorted = this.#sorted.filter((r) => !dropped.has(r));
+    if (added.length) this.#order(added);
+    else if (this.#misplaced.size && !this.#ordering) {
+      this.#ordering = setTimeout(() => { this.#ordering = 0; this.#order([]); }, Math.max(0, this.#ordered + orderEvery - performance.now()));
+    }
     if (selectionChanged) this.#selectedChanged();
     this.#tell();
   }
 
-  // place puts rows where they belong now. dropped are those that stand wrong.
-  #place(moved, dropped) {
-    const kept = this.#sorted.filter((r) => !dropped.has(r));
+  // order puts rows where they belong now: those that are new, and those that stand wrong.
+  #order(added) {
+    this.#ordered = performance.now();
+    const moved = [...this.#misplaced, ...added];
+    const kept = this.#sorted.filter((r) => !this.#misplaced.has(r));
+    this.#misplaced.clear();
     moved.sort((a, b) => this.#compare(a, b));
     const merged = [];
     let i = 0;
@@ -195,6 +211,7 @@ export class AgentTable {
       else th.removeAttribute('aria-sort');
     }
     document.getElementById('sort').value = column;
+    this.#misplaced.clear();
     const focused = document.activeElement;
     this.#sorted.sort((a, b) => this.#compare(a, b));
     this.#body.append(...this.#sorted.map((r) => r.tr));
@@ -284,8 +301,9 @@ class Row {
     this.agent = a;
     this.lower = null;
     if (before?.extension !== a.extension) {
-      this.extension.textContent = a.extension && a.extension !== a.agent ? a.extension : '';
-      this.extension.title = this.extension.textContent;
+      const other = a.extension && a.extension !== a.agent ? a.extension : '';
+      this.extension.textContent = other.split('@')[0];
+      this.extension.title = other;
     }
     if (before?.state !== a.state) {
       this.state.textContent = word(stateWords, a.state);

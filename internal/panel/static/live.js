@@ -80,7 +80,8 @@ export class LiveDialog {
     coaching.disabled = !speaks;
     setText($('live-coaching-hint'), speaks ? 'Lets you speak: to the agent alone, or to both. Until you do, nobody hears you.' : 'Your account may listen, and not speak.');
 
-    const onCall = agent.call !== '';
+    const onCall = Boolean(agent.call);
+    $('live-no-call').hidden = onCall;
     for (const r of $('live-form').elements.follow) {
       r.disabled = r.value === 'call' && !onCall;
       r.checked = r.value === (onCall ? 'call' : 'next');

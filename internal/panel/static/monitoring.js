@@ -20,6 +20,12 @@ function expand(is) {
 }
 toggle.addEventListener('click', () => expand(toggle.getAttribute('aria-expanded') !== 'true'));
 expand(sessionStorage.getItem(open) === 'open');
+toggle.disabled = false; // until now nobody would have heard a click
+
+// The head of the table stays below the toolbar, however many lines that has.
+new ResizeObserver(([e]) => {
+  $('agents').style.setProperty('--toolbar', Math.round(e.borderBoxSize[0].blockSize) + 'px');
+}).observe(document.querySelector('#agents-body > .toolbar'));
 
 const seat = new Seat();
 const live = new LiveDialog({ changed: (s) => seat.one(s), show: (s) => seat.show(s) });

@@ -19,7 +19,6 @@ export class Stream {
     addEventListener('offline', () => this.#lost('This computer has no network.'));
     addEventListener('online', () => this.retry());
     addEventListener('pagehide', () => this.#close());
-    addEventListener('pageshow', (e) => { if (e.persisted) this.retry(); });
     document.addEventListener('visibilitychange', () => {
       clearTimeout(this.#hidden);
       if (document.hidden) {
