@@ -41,6 +41,8 @@ type Config struct {
 	InBandKeys bool
 
 	Owner          string // this controller's name in leases; default: random
+	DialInPIN      string // PINByAccount, the default, or PINAlways
+	DialInAnywhere bool   // whether supervisors may dial in from telephones that are not theirs, with extension and PIN
 	DialInCoaching bool   // whether supervisors who dial in may coach, barge in and take over
 
 	// FollowTransfers lets a session follow a customer whom the agent transfers to

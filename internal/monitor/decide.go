@@ -84,6 +84,7 @@ const (
 	reasonRestarted   = "it ended while the switch or livemon was away"
 	reasonUnrecorded  = "nothing could be recorded"
 	reasonNotAllowed  = "it is not allowed any more"
+	reasonNoNotice    = "the parties could not be given the notice that is wanted"
 	reasonSwitch      = "the switch did not answer in time"
 )
 

@@ -2,6 +2,8 @@ package monitor
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -12,66 +14,248 @@ import (
 	"livemon/internal/wire"
 )
 
+// How PINs are asked for when a supervisor dials in.
+const (
+	// PINByAccount asks whose account has one; whose has none is known by his extension alone.
+	PINByAccount = "account"
+	// PINAlways asks everybody; whose account has none cannot dial in.
+	PINAlways = "always"
+)
+
+const (
+	dialInTime = 3 * time.Minute // for a supervisor to say who he is, and what he wants
+	pinTries   = 3
+	maxDigits  = 16
+	digitTime  = 6 * time.Second // for the first key, and between two
+	// varDigits is where the switch puts the keys that were asked for, until they
+	// have been read.
+	varDigits = "livemon_digits"
+)
+
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	return lc.Listen(ctx, "tcp", addr)
 }
 
-// dialIn serves a supervisor who dialled the feature code: he is known by the
-// extension that the switch has authenticated, which must be registered for live
-// monitoring.
+// caller is a supervisor who dialled the feature code.
+type caller struct {
+	m     *Monitor
+	n     *node
+	oc    *esl.OutboundCall
+	phone string // where he calls from, as the switch has authenticated it
+	agent string // whom he dialled
+}
+
+// dialIn serves a supervisor who dialled the feature code and an agent's
+// extension. He is known by the extension that the switch has authenticated, and
+// his PIN.
 func (m *Monitor) dialIn(ctx context.Context, oc *esl.OutboundCall) {
 	log := m.log.With("channel", oc.Channel(), "component", "dial-in")
-	if err := oc.ExecuteWait(ctx, "answer", ""); err != nil {
+	talk, cancel := context.WithTimeout(ctx, dialInTime)
+	defer cancel()
+	if err := oc.ExecuteWait(talk, "answer", ""); err != nil {
 		log.Warn("a supervisor's call could not be answered", "error", err)
 		return
 	}
-	x, n, err := m.startDialIn(ctx, oc)
+	p := &caller{m: m, n: m.nodeOf(talk, oc.Channel()), oc: oc}
+	if p.n == nil {
+		log.Warn("a supervisor's call comes from a switch that this controller does not act on")
+		_ = oc.Hangup(ctx, "NORMAL_TEMPORARY_FAILURE") // he has hung up, or hears it
+		return
+	}
+	x, err := p.serve(talk)
 	if err == nil {
 		// The switch ends the call with the socket, so wait until it has been
 		// transferred away from it.
 		for x.Status != wire.Listening && x.Status != wire.Waiting && x.Status != wire.Ended && ctx.Err() == nil {
-			x, err = m.AwaitSession(ctx, x.ID, x.Status, x.Role)
-			if err != nil {
-				break
+			if x, err = m.AwaitSession(ctx, x.ID, x.Status, x.Role); err != nil {
+				return
 			}
 		}
 		return
 	}
 	log.Info("a supervisor was refused", "error", err)
-	code := fault.Of(err)
-	if code == 0 {
-		code = fault.NotAllowed // an agent who does not exist is nobody's to listen to
-	}
-	if n != nil {
-		_ = oc.ExecuteWait(ctx, "playback", fsconf.PlayString(n.conf(), code.Digits())) // he hears it, or has hung up
+	if !errors.Is(err, errTold) {
+		p.play(talk, fsconf.PlayString(p.n.conf(), codeOf(err).Digits()))
 	}
 	_ = oc.Hangup(ctx, "NORMAL_CLEARING") // likewise
 }
 
-// startDialIn begins the session of a supervisor who dialled in.
-func (m *Monitor) startDialIn(ctx context.Context, oc *esl.OutboundCall) (wire.Session, *node, error) {
-	n := m.nodeOf(ctx, oc.Channel())
-	if n == nil {
-		return wire.Session{}, nil, fault.New(fault.SwitchTimeout, "dial in", "the call comes from a switch that this controller does not act on")
+// errTold marks what the supervisor has been told already.
+var errTold = errors.New("the supervisor has been told")
+
+// codeOf is what a supervisor hears of an error. An agent who does not exist is
+// nobody's to listen to.
+func codeOf(err error) fault.Code {
+	if code := fault.Of(err); code != 0 {
+		return code
 	}
-	phone := oc.Get("variable_user_name")
-	if phone == "" && m.cfg.TrustCallerID {
-		phone = oc.Get("Caller-Caller-ID-Number")
+	if errors.Is(err, wire.ErrBusy) {
+		return fault.SwitchTimeout
 	}
-	if !validNumber(phone) {
-		return wire.Session{}, n, notAllowed("the switch has not authenticated the telephone")
-	}
-	dialled := strings.TrimPrefix(oc.Get("Caller-Destination-Number"), m.cfg.Settings.DialIn)
-	if err := checkName("agent", dialled); err != nil {
-		return wire.Session{}, n, err
-	}
-	agent, _, err := n.findAgent(dialled)
+	return fault.NotAllowed
+}
+
+// serve finds out who calls and begins his session.
+func (p *caller) serve(ctx context.Context) (wire.Session, error) {
+	p.agent = strings.TrimPrefix(p.oc.Get("Caller-Destination-Number"), p.m.cfg.Settings.DialIn)
+	who, err := p.identify(ctx)
 	if err != nil {
-		return wire.Session{}, n, err
+		p.refused(who, err)
+		return wire.Session{}, err
 	}
-	x, err := n.start(ctx, agent, wire.MonitorRequest{Agent: agent, Phone: phone, Supervisor: phone, Coaching: m.cfg.DialInCoaching}, "", oc.Channel())
-	return x, n, err
+	ctx = wire.WithActor(ctx, who)
+	if err := checkName("agent", p.agent); err != nil {
+		p.refused(who, err)
+		return wire.Session{}, err
+	}
+	p.play(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptConfirm)) // whoever he dialled
+	agent, _, err := p.n.findAgent(p.agent)
+	if err != nil {
+		p.refused(who, err)
+		return wire.Session{}, err
+	}
+	r := wire.MonitorRequest{Agent: agent, Phone: p.phone, Supervisor: who.Account, Coaching: p.m.cfg.DialInCoaching}
+	if r.Supervisor == "" {
+		r.Supervisor = p.phone
+	}
+	x, err := p.n.start(ctx, agent, r, "", p.oc.Channel())
+	if code := fault.Of(err); code != fault.PupilGone && code != fault.UserGone {
+		return x, err
+	}
+	// Nobody to listen to: he hears the code, and may wait for the next call.
+	say := fsconf.PlayString(p.n.conf(), fault.Of(err).Digits()) + "!" + fsconf.PromptFile(p.n.conf(), fsconf.PromptWait)
+	key, gerr := p.ask(ctx, say, 1, 1, "none", `^[*]$`)
+	if gerr != nil {
+		return wire.Session{}, gerr
+	}
+	if key != "*" {
+		return wire.Session{}, fmt.Errorf("%w: %w", errTold, err)
+	}
+	r.Follow = wire.FollowNext
+	return p.n.start(ctx, agent, r, "", p.oc.Channel())
+}
+
+// refused records a refusal that no session's request will.
+func (p *caller) refused(who wire.Actor, err error) {
+	if fault.Of(err) == 0 {
+		err = fault.Wrap(codeOf(err), "dial in", err)
+	}
+	who.Via, who.From = "telephone", p.phone
+	x := wire.Session{Supervisor: who.Account, Phone: p.phone, Agent: short(p.agent), Node: p.n.name}
+	if x.Supervisor == "" {
+		x.Supervisor = p.phone
+	}
+	p.n.refused(x, who, err)
+}
+
+// identify finds out whose telephone it is and, where there are accounts, whether
+// it is he who calls.
+func (p *caller) identify(ctx context.Context) (wire.Actor, error) {
+	p.phone = p.oc.Get("variable_user_name")
+	domain := p.oc.Get("variable_domain_name")
+	if p.phone == "" && p.m.cfg.TrustCallerID {
+		p.phone, domain = p.oc.Get("Caller-Caller-ID-Number"), ""
+	}
+	known := validNumber(p.phone)
+	if !known {
+		p.phone = ""
+	}
+	who := wire.Actor{Via: "telephone", From: p.phone}
+	accounts, err := p.m.policy.Known(ctx)
+	if err != nil {
+		return who, err
+	}
+	if !known && !(accounts && p.m.cfg.DialInAnywhere) {
+		return who, notAllowed("the switch has not authenticated the telephone")
+	}
+	if !accounts {
+		return who, nil // whether it is registered is for the request to tell
+	}
+	extension := p.phone
+	if known && validNumber(domain) && !strings.Contains(extension, "@") {
+		extension += "@" + domain
+	}
+	var a wire.Account
+	if known {
+		a, err = p.m.policy.ByExtension(ctx, extension)
+	}
+	switch {
+	case known && err == nil && !a.PIN && p.m.cfg.DialInPIN != PINAlways:
+	case known && err == nil:
+		if a, err = p.pin(ctx, extension); err != nil {
+			return who, err
+		}
+	case known && !errors.Is(err, wire.ErrNotFound):
+		return who, err
+	case !p.m.cfg.DialInAnywhere:
+		return who, notAllowed("the telephone " + p.phone + " is no supervisor's")
+	default:
+		if extension, err = p.ask(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptExtension), 1, maxDigits, "#", `^[0-9]+$`); err != nil {
+			return who, err
+		}
+		if a, err = p.pin(ctx, extension); err != nil {
+			return who, err
+		}
+	}
+	who.Account, who.Admin = a.Name, a.Admin
+	return who, nil
+}
+
+// pin asks for a PIN until it is the right one. Whether there is such an account
+// sounds no different.
+func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error) {
+	from := "telephone " + p.phone
+	if p.phone == "" {
+		from = p.oc.Get("variable_sip_network_ip")
+	}
+	prompt := fsconf.PromptFile(p.n.conf(), fsconf.PromptPIN)
+	for range pinTries {
+		digits, err := p.ask(ctx, prompt, 1, maxDigits, "#", `^[0-9]+$`)
+		if err != nil {
+			return wire.Account{}, err
+		}
+		a, err := p.m.policy.CheckPIN(ctx, extension, digits, from)
+		var wait *wire.WaitError
+		switch {
+		case err == nil:
+			return a, nil
+		case errors.As(err, &wait):
+			p.play(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptLocked))
+			return wire.Account{}, fmt.Errorf("%w: %w", errTold, notAllowed("too many wrong PINs"))
+		case !errors.Is(err, wire.ErrDenied):
+			return wire.Account{}, err
+		}
+		prompt = "file_string://" + fsconf.PromptFile(p.n.conf(), fsconf.PromptPINWrong) + "!" + fsconf.PromptFile(p.n.conf(), fsconf.PromptPIN)
+	}
+	p.play(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptPINWrong))
+	return wire.Account{}, fmt.Errorf("%w: %w", errTold, notAllowed("the PIN was wrong"))
+}
+
+// play plays a file to the caller. He hears it, or has hung up.
+func (p *caller) play(ctx context.Context, file string) {
+	_ = p.oc.ExecuteWait(ctx, "playback", file)
+}
+
+// ask plays a file and collects keys, least to most of them, that match a regular
+// expression. It is "" when he pressed none, or others. What he pressed, which may
+// be a PIN, does not stay on the switch.
+func (p *caller) ask(ctx context.Context, file string, least, most int, terminators, regex string) (string, error) {
+	err := p.oc.ExecuteWait(ctx, "play_and_get_digits", fmt.Sprintf("%d %d 1 %d %s %s %s %s %s",
+		least, most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, regex))
+	if err != nil {
+		return "", fault.Wrap(fault.SwitchTimeout, "dial in", err)
+	}
+	line := p.oc.Channel() + " " + varDigits
+	digits, err := p.n.sw().API(ctx, "uuid_getvar "+line)
+	_, cleared := p.n.sw().API(ctx, "uuid_setvar_multi "+p.oc.Channel()+" "+varDigits+"=;"+varDigits+"_invalid=")
+	if err = errors.Join(err, cleared); err != nil {
+		return "", fault.Wrap(fault.SwitchTimeout, "dial in", err)
+	}
+	if digits = strings.TrimSpace(digits); digits == "_undef_" || len(digits) > most {
+		return "", nil
+	}
+	return digits, nil
 }
 
 // nodeOf finds the node that a channel is on. Its events may still be on their way.

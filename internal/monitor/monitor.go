@@ -194,7 +194,10 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 	if err := checkName("agent", r.Agent); err != nil {
 		return wire.Session{}, err
 	}
-	if r.Supervisor == "" {
+	switch by := asker(ctx); {
+	case by.Account != "":
+		r.Supervisor = by.Account
+	case r.Supervisor == "":
 		r.Supervisor = r.Phone
 	}
 	if err := checkName("supervisor", r.Supervisor); err != nil {

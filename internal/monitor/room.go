@@ -119,6 +119,13 @@ func (c *call) admit(ctx context.Context) {
 		if _, ok := c.actual.BySession(s.x.ID); !ok {
 			continue
 		}
+		if !c.noticed() {
+			if err := c.give(ctx); err != nil {
+				c.log.Warn("nobody listens without the notice that is wanted: the session ends", "session", s.x.ID, "error", err)
+				c.dismiss(ctx, s, fault.Of(err), reasonNoNotice)
+				continue
+			}
+		}
 		x := s.x
 		x.Status, x.Role = wire.Listening, wire.Monitor
 		rec := record(x, "listening", "controller")

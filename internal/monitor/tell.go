@@ -49,4 +49,20 @@ func (c *call) key(ctx context.Context, s *session, data string) {
 		}
 		return
 	}
+	switch data {
+	case fsconf.DataSay:
+		c.tell(ctx, s, fsconf.SayRole(c.n.conf(), s.x.Role, s.x.Status == wire.Waiting))
+	case fsconf.DataFollow:
+		to, said := wire.FollowAgent, fsconf.PromptFollowOn
+		if s.x.Follow == wire.FollowAgent {
+			to, said = wire.FollowCall, fsconf.PromptFollowOff
+		}
+		if err := c.setFollow(s, to, presser(s.x), "key"); err != nil {
+			c.refuse(ctx, s, err)
+			return
+		}
+		c.tell(ctx, s, fsconf.PromptFile(c.n.conf(), said))
+	case fsconf.DataUnknown:
+		c.tell(ctx, s, fsconf.RefusalTone())
+	}
 }

@@ -1,0 +1,101 @@
+package monitor
+
+import (
+	"context"
+	"time"
+
+	"livemon/conference"
+	"livemon/fsconf"
+	"livemon/internal/fault"
+	"livemon/internal/wire"
+)
+
+// noticeRetry is when a notice that could not be repeated is tried again.
+const noticeRetry = time.Second
+
+// give gives the parties the notice that their team is to have of somebody's
+// listening: a tone to each of those it is for, and to nobody else. It comes before
+// the first supervisor hears them; without it he does not listen.
+func (c *call) give(ctx context.Context) error {
+	notice, err := c.n.m.policy.Notice(ctx, c.pupilAgent())
+	if err != nil {
+		return err
+	}
+	c.notice, c.noticeAt, c.noticeSeen = notice, time.Time{}, true
+	if notice.Kind != wire.NoticeAgent && notice.Kind != wire.NoticeAll {
+		return nil
+	}
+	for _, m := range c.actual.Members {
+		if m.Party == conference.Supervisor || m.Party != conference.Pupil && notice.Kind == wire.NoticeAgent {
+			continue
+		}
+		if _, err := c.api(ctx, conference.PlayLine(c.room, fsconf.NoticeTone(), m.ID)); err != nil {
+			if c.goneMeanwhile(ctx, m) {
+				continue
+			}
+			return c.n.switchError(c.notAdded(), "notice", err)
+		}
+	}
+	if notice.Every > 0 {
+		c.noticeAt = time.Now().Add(time.Duration(notice.Every) * time.Second)
+	}
+	return nil
+}
+
+// pupilAgent is the agent as the policy knows him.
+func (c *call) pupilAgent() wire.Agent {
+	c.n.mu.Lock()
+	defer c.n.mu.Unlock()
+	if a, ok := c.n.tracker.Agent(c.agent); ok {
+		return a
+	}
+	return wire.Agent{Agent: c.agent, Node: c.n.name}
+}
+
+// goneMeanwhile tells whether a member who could not be played to has left.
+func (c *call) goneMeanwhile(ctx context.Context, m conference.Member) bool {
+	c.fresh = false
+	l, ok := c.leg(m.Channel)
+	return !ok || l.Room != c.room || c.hasGone(ctx, m.Channel)
+}
+
+// repeatNotice repeats the notice for as long as somebody listens, when it is
+// time, or when another one is wanted by now.
+func (c *call) repeatNotice(ctx context.Context, changed bool) {
+	listened := false
+	for _, s := range c.sessions {
+		listened = listened || s.recorded && !s.leaving && !s.waits
+	}
+	if !listened {
+		c.notice, c.noticeAt, c.noticeSeen = wire.Notice{}, time.Time{}, false
+		return
+	}
+	if changed || !c.noticeSeen { // those of a controller before this one are not known
+		notice, err := c.n.m.policy.Notice(ctx, c.pupilAgent())
+		if err != nil || c.noticeSeen && notice == c.notice {
+			return
+		}
+	} else if c.noticeAt.IsZero() {
+		return
+	} else if wait := time.Until(c.noticeAt); wait > 0 {
+		c.lookAgain(wait)
+		return
+	}
+	if err := c.give(ctx); err != nil {
+		c.log.Warn("the parties could not be given notice", "code", int(fault.Of(err)), "error", err)
+		c.noticeAt = time.Now().Add(noticeRetry)
+	}
+	if !c.noticeAt.IsZero() {
+		c.lookAgain(time.Until(c.noticeAt))
+	}
+}
+
+// noticed tells whether somebody listens already, and notice was given.
+func (c *call) noticed() bool {
+	for _, s := range c.sessions {
+		if s.recorded && !s.leaving {
+			return true
+		}
+	}
+	return false
+}
