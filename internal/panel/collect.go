@@ -23,7 +23,7 @@ const (
 // before did, and what comes twice is dropped: records that were stored late, or
 // by clocks that differ a little, are not missed. Who does not administer gets
 // fewer than there are, for some are not for him: how many came says nothing then.
-func (p *Panel) collect(ctx context.Context, f wire.AuditFilter, limit int) (out []wire.AuditRecord, more bool, err error) {
+func (p *Panel) collect(ctx context.Context, f wire.AuditFilter, limit int) ([]wire.AuditRecord, bool, error) {
 	select {
 	case p.reports <- struct{}{}:
 		defer func() { <-p.reports }()
@@ -32,6 +32,13 @@ func (p *Panel) collect(ctx context.Context, f wire.AuditFilter, limit int) (out
 	}
 	actor, _ := wire.ActorOf(ctx)
 	seen := map[string]bool{}
+	var parts [][]wire.AuditRecord // the newest first
+	total := 0
+	all := func() []wire.AuditRecord {
+		slices.Reverse(parts)
+		out := slices.Concat(parts...)
+		return out[max(len(out)-limit, 0):]
+	}
 	f.Limit = auditPage
 	for {
 		page, err := p.opts.Service.Audit(ctx, f)
@@ -45,16 +52,16 @@ func (p *Panel) collect(ctx context.Context, f wire.AuditFilter, limit int) (out
 				fresh = append(fresh, r)
 			}
 		}
-		out = append(fresh, out...)
-		if len(out) > limit {
-			return out[len(out)-limit:], true, nil
+		parts, total = append(parts, fresh), total+len(fresh)
+		if total > limit {
+			return all(), true, nil
 		}
 		if len(page) == 0 || actor.Admin && len(page) < auditPage {
-			return out, false, nil
+			return all(), false, nil
 		}
 		until := latest(page[:(len(page)+1)/2]).Add(1)
 		if len(fresh) == 0 || !f.Until.IsZero() && !until.Before(f.Until) {
-			return out, len(page) > auditPage*3/4, nil // more records at one time than one answer has, or all are here
+			return all(), len(page) > auditPage*3/4, nil // more records at one time than one answer has, or all are here
 		}
 		f.Until = until
 	}

@@ -34,6 +34,7 @@ type hearing struct {
 	Lines   []line
 	Edges   []edge
 	Hidden  int // supervisors who are not drawn
+	Width   int
 	Height  int
 }
 
@@ -156,7 +157,7 @@ func whoHears(s wire.Session, all []wire.Session, account string) hearing {
 
 const (
 	boxWidth, boxHeight = 124, 40
-	drawingWidth        = 440
+	leastWidth          = 440 // of a drawing
 	headLength          = 9.0
 )
 
@@ -174,10 +175,10 @@ func (h *hearing) draw(heard func(listener, speaker party) bool) {
 			above = append(above, q)
 		}
 	}
-	h.Height = 60
+	h.Height, h.Width = 60, max(leastWidth, len(below)*(boxWidth+12))
 	place := func(row []*party, y int) {
 		for i, q := range row {
-			q.X, q.Y = drawingWidth*(2*i+1)/(2*len(row)), y
+			q.X, q.Y = h.Width*(2*i+1)/(2*len(row)), y
 		}
 	}
 	place(above, 30)

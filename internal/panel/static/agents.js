@@ -132,9 +132,9 @@ export class AgentTable {
   #apply() {
     const pending = this.#pending;
     this.#pending = new Map();
-    const added = [];
+    const added = [], gone = [];
     const dropped = new Set();
-    let selectionChanged = false;
+    let selectionChanged = false, orphaned = null;
     for (const [key, agent] of pending) {
       let row = this.#rows.get(key);
       if (key === this.#selected) selectionChanged = true;
@@ -144,10 +144,11 @@ export class AgentTable {
         this.#visible.delete(row);
         this.#seen.unobserve(row.tr);
         if (!row.tr.hidden) this.#shown--;
-        row.tr.remove();
+        if (row.tr.contains(document.activeElement)) orphaned = row;
         dropped.add(row);
         this.#misplaced.delete(row);
         if (this.#selected === key) this.#selected = null;
+        gone.push(row);
         continue;
       }
       if (!row) {
@@ -162,6 +163,8 @@ export class AgentTable {
       }
       this.#hide(row);
     }
+    if (orphaned) this.#adopt(orphaned, dropped);
+    for (const row of gone) row.tr.remove();
     if (dropped.size) this.#sorted = this.#sorted.filter((r) => !dropped.has(r));
     if (added.length) this.#order(added);
     else if (this.#misplaced.size && !this.#ordering) {
@@ -169,6 +172,14 @@ export class AgentTable {
     }
     if (selectionChanged) this.#selectedChanged();
     this.#tell();
+  }
+
+  // adopt gives the keyboard to the row after one that goes away, or before it.
+  #adopt(row, dropped) {
+    const stays = (r) => !dropped.has(r) && !r.tr.hidden;
+    const i = this.#sorted.indexOf(row);
+    const heir = this.#sorted.slice(i + 1).find(stays) ?? this.#sorted.slice(0, i).findLast(stays);
+    (heir?.box ?? document.getElementById('filter')).focus({ preventScroll: true });
   }
 
   // order puts rows where they belong now: those that are new, and those that stand wrong.

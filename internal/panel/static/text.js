@@ -2,7 +2,7 @@
 
 export const stateWords = {
   'idle': 'Idle', 'ringing': 'Ringing', 'on-call': 'On a call', 'on-hold': 'On hold',
-  'in-conference': 'In a conference', 'wrap-up': 'Wrap-up', 'logged-out': 'Logged out',
+  'in-conference': 'In conference', 'wrap-up': 'Wrap-up', 'logged-out': 'Logged out',
 };
 
 export const roleWords = { joining: 'joining', monitor: 'monitor', coach: 'coach', barge: 'barge', takeover: 'taken over' };
