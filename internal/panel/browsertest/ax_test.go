@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/chromedp/cdproto/accessibility"
@@ -24,9 +25,10 @@ type node struct {
 
 func (n node) String() string { return fmt.Sprintf("%s %q", n.role, n.name) }
 
-// is tells whether the node has a role ("" is any) and a name that a pattern describes.
+// is tells whether the node has a role ("" is any, "a|b" is one of them) and a
+// name that a pattern describes.
 func (n node) is(role string, name *regexp.Regexp) bool {
-	return (role == "" || role == n.role) && name.MatchString(n.name)
+	return (role == "" || slices.Contains(strings.Split(role, "|"), n.role)) && name.MatchString(n.name)
 }
 
 // says compiles the pattern of a name, which has to match the whole of it.
@@ -60,20 +62,23 @@ func (b *tab) object(ctx context.Context, js string) (runtime.RemoteObjectID, er
 	return r.ObjectID, nil
 }
 
-// nodes lists what the accessibility tree has of a role, in the order of the page.
+// nodes lists what the accessibility tree has of a role (or several, "a|b"), in
+// the order of the page.
 func (b *tab) nodes(ctx context.Context, role string) ([]node, error) {
 	doc, err := b.object(ctx, "document")
 	if err != nil {
 		return nil, err
 	}
-	r, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: doc, Role: role})
-	if err != nil {
-		return nil, err
-	}
 	var out []node
-	for _, n := range r.Nodes {
-		if !n.Ignored {
-			out = append(out, toNode(n))
+	for _, one := range strings.Split(role, "|") {
+		r, err := chromedp.Call(ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: doc, Role: one})
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range r.Nodes {
+			if !n.Ignored {
+				out = append(out, toNode(n))
+			}
 		}
 	}
 	return out, nil
@@ -133,6 +138,16 @@ func (b *tab) lacks(role, name string) {
 		}
 		return true, err
 	})
+}
+
+// markup returns the beginning of a node's HTML.
+func (b *tab) markup(n node) string {
+	b.t.Helper()
+	if n.id == 0 {
+		return ""
+	}
+	html := call(b, dom.GetOuterHTML, dom.GetOuterHTMLParams{BackendNodeID: n.id}).OuterHTML
+	return html[:min(len(html), 160)]
 }
 
 // focused returns what has the keyboard.
@@ -222,3 +237,7 @@ func (b *tab) click(role, name string) {
 	}
 	b.do(chromedp.MouseClickXY((q[0][0]+q[0][4])/2, (q[0][1]+q[0][5])/2))
 }
+
+func quoteInt(n int) string { return fmt.Sprint(n) }
+
+const ctrl = chromedp.ModifierCtrl

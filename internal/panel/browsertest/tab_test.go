@@ -150,8 +150,8 @@ func (b *tab) expect(parts ...string) {
 	b.expected = append(b.expected, parts...)
 }
 
-// describe logs what the page shows, after a failure. LIVEMON_SCREENSHOTS
-// receives a picture of it.
+// describe logs what the page shows, after a failure, and leaves a picture of it
+// in the folder that LIVEMON_SCREENSHOTS names.
 func (b *tab) describe() {
 	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
 	defer cancel()
@@ -244,16 +244,6 @@ func (b *tab) shows(pattern string) {
 	b.until("the page shows "+pattern, func(ctx context.Context) (ok bool, err error) {
 		text, err = chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		return re.MatchString(text), err
-	})
-}
-
-// hides waits until nothing on the page can be read that a pattern describes.
-func (b *tab) hides(pattern string) {
-	b.t.Helper()
-	re := regexp.MustCompile(pattern)
-	b.until("the page no longer shows "+pattern, func(ctx context.Context) (bool, error) {
-		text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
-		return !re.MatchString(text), err
 	})
 }
 

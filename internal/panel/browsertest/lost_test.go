@@ -1,0 +1,87 @@
+package browsertest
+
+import (
+	"testing"
+
+	"livemon/internal/wire"
+)
+
+// The page says when what it shows is old, and goes on by itself when livemon is
+// there again.
+func TestLostConnection(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.account("lead", nil)
+	h.call("5550100", "1001")
+	b := h.login("lead")
+	b.expect("net::ERR_", "503 (Service")
+	b.openPanel()
+	b.ask("1001", "1008", true)
+	b.await("the session is on the page", sessionShown("listening"))
+	s := h.session("listens", func(s wire.Session) bool { return s.Status == wire.Listening })
+	h.allow(s.Channel, wire.Monitor, wire.Coach)
+	b.closeLive()
+	eval[bool](b, "(window.notReloaded = true)")
+
+	h.door.shut()
+	b.await("a banner says so", `!document.querySelector("#connection").hidden && /connect/i.test(document.querySelector("#connection").innerText)`)
+	b.audit("lost connection")
+	before := eval[string](b, `document.querySelector("#agents").innerText`)
+	// Meanwhile the world goes on: another call, and a key on the telephone.
+	h.call("5550199", "1002")
+	h.must(h.sim.Press(s.Channel, "4#"))
+	h.session("coaches", func(s wire.Session) bool { return s.Role == wire.Coach })
+	if now := eval[string](b, `document.querySelector("#agents").innerText`); now == "" || before == "" {
+		t.Error("what was known last is no longer shown")
+	}
+
+	h.door.open()
+	b.await("the banner is gone", `document.querySelector("#connection").hidden`)
+	b.shows("5550199")
+	b.role("coach")
+	if !eval[bool](b, "window.notReloaded === true") {
+		t.Error("the page was loaded again")
+	}
+	b.use("button", "leave")
+	h.silent("1008")
+}
+
+// A right that is taken away ends what it allowed, and the page says so.
+func TestRightsTakenAway(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.account("lead", nil)
+	c := h.call("5550100", "1001")
+	b := h.login("lead")
+	b.expect("401 (Unauthorized)", "403 (Forbidden)")
+	b.openPanel()
+	b.ask("1001", "1008", true)
+	b.await("the session is on the page", sessionShown("listening"))
+	s := h.session("listens", func(s wire.Session) bool { return s.Status == wire.Listening })
+	h.allow(s.Channel, wire.Monitor, wire.Coach)
+	b.closeLive()
+	b.use("button", "coach")
+	b.role("coach")
+
+	// Without the right to coach he goes on listening.
+	h.edit("lead", func(c *wire.AccountChange) { c.Rights = &[]wire.Action{wire.ActionListen} })
+	b.role("monitor")
+	h.hears(c.B, c.A)
+	h.hears(c.A, c.B)
+	h.allow(s.Channel, wire.Monitor)
+
+	// Without any he is out.
+	h.edit("lead", func(c *wire.AccountChange) { c.Rights = &[]wire.Action{} })
+	h.silent("1008")
+	b.shows("9021|(?i)not allowed")
+	h.hears(c.A, c.B)
+
+	// And without agents he sees none.
+	b.find("checkbox", ".*1001.*")
+	h.edit("lead", func(c *wire.AccountChange) { c.Agents = &[]string{} })
+	b.lacks("checkbox", ".*1001.*")
+
+	// Who may no longer log in is out of the page, too.
+	h.edit("lead", func(c *wire.AccountChange) { c.Disabled = ptr(true) })
+	b.shows("(?i)log in|login has ended")
+}
