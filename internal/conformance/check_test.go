@@ -368,11 +368,12 @@ type record struct {
 }
 
 var sessionEvents = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
-	"CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY", "CHANNEL_EXECUTE", "DTMF", "DETECTED_TONE", "BACKGROUND_JOB", "PLAYBACK_START", "PLAYBACK_STOP",
+	"CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY", "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE", "DTMF", "DETECTED_TONE", "BACKGROUND_JOB", "PLAYBACK_START", "PLAYBACK_STOP",
 	"CUSTOM conference::maintenance"}
 
 var eventHeaders = []string{"Unique-ID", "Action", "Conference-Name", "Conference-Profile-Name", "Member-ID", "DTMF-Key", "Data", "Hangup-Cause", "DTMF-Digit",
-	"Detected-Tone", "Application", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Event-Sequence", "Channel-Name", "variable_" + mark, "variable_sip_call_id"}
+	"Detected-Tone", "Application", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Event-Sequence", "Channel-Name", "variable_" + mark, "variable_sip_call_id",
+	"variable_read_result", "variable_read_terminator_used", "variable_" + answer, "variable_" + answer + "_invalid", "variable_digits_dialed"}
 
 // listen subscribes to events and keeps them.
 func listen(ctx context.Context, socket esl.Options, names []string) (*record, error) {

@@ -38,6 +38,8 @@ var chapters = []struct {
 	{"Past the room, and behind the bridge", whisperFacts},
 	{"Calls that came in", inboundFacts},
 	{"Keys", keyFacts},
+	{"Questions on the telephone", digitFacts},
+	{"What is played in a room", playFacts},
 	{"The event socket", socketFacts},
 }
 

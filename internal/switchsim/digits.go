@@ -10,6 +10,23 @@ func (s *Switch) press(ch *channel, key byte, source string) {
 	if a := ch.top(); a != nil && a.noKeys {
 		return
 	}
+	if v, _ := ch.get("sensitive_dtmf"); !truth(v) {
+		s.tellKey(ch, key, source)
+	}
+	if a := ch.top(); a != nil && a.onKey != nil {
+		a.onKey(key)
+		return
+	}
+	switch {
+	case ch.member != nil:
+		s.feed(ch.member, key)
+	case ch.bridge != nil:
+		ch.bridge.peer(ch).receive(string(key))
+	}
+}
+
+// tellKey reports a key, and keeps it for the channel's digits_dialed.
+func (s *Switch) tellKey(ch *channel, key byte, source string) {
 	if len(ch.digits) < 1024 {
 		ch.digits += string(key)
 	}
@@ -23,16 +40,6 @@ func (s *Switch) press(ch *channel, key byte, source string) {
 		}
 		e.add("DTMF-Source", source)
 	})
-	if a := ch.top(); a != nil && a.onKey != nil {
-		a.onKey(key)
-		return
-	}
-	switch {
-	case ch.member != nil:
-		s.feed(ch.member, key)
-	case ch.bridge != nil:
-		ch.bridge.peer(ch).receive(string(key))
-	}
 }
 
 func (ch *channel) receive(keys string) {

@@ -388,7 +388,12 @@ func (s *Switch) apiPlay(r *room, argv []string) string {
 				s.notePlayed(m.ch, file)
 			}
 		}
-		s.after(length, func() { r.sound = "" })
+		s.after(length, func() {
+			if s.rooms[r.name] == r && r.sound == file {
+				r.sound = ""
+				s.maint(r, nil, "play-file-done", fromConfCommand, header{"File", file}, header{"Async", "false"})
+			}
+		})
 		s.maint(r, nil, "play-file", fromConfCommand, header{"File", file}, header{"Async", "false"})
 		return "+OK (play) Playing file " + file + "\n"
 	}
