@@ -155,6 +155,4 @@ func TestScreenshots(t *testing.T) {
 	b.await("the session has ended", sessionShown("ended"))
 	b.visit("/sessions")
 	shot("sessions", 1180, 560)
-	b.visit("/audit")
-	shot("audit", 1180, 560)
 }
