@@ -42,19 +42,27 @@ func localPath(s string) string {
 	return start
 }
 
+// againData is what leads on who has come from another site.
+type againData struct {
+	Page
+	To string
+}
+
+// loginPath is where to get a login, and to come back from.
+func loginPath(r *http.Request) string {
+	if next := localPath(r.URL.RequestURI()); r.Method == http.MethodGet && next != "/monitoring" {
+		return "/login?next=" + url.QueryEscape(next)
+	}
+	return "/login"
+}
+
 // toLogin sends who has no login to get one, and back to the page he wanted.
 func (p *Panel) toLogin(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/fragment/") {
 		p.writeError(w, r, pageError{http.StatusUnauthorized, "The login has ended."})
 		return
 	}
-	to := "/login"
-	if r.Method == http.MethodGet {
-		if next := localPath(r.URL.RequestURI()); next != "/monitoring" {
-			to += "?next=" + url.QueryEscape(next)
-		}
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, loginPath(r), http.StatusSeeOther)
 }
 
 var loginNotes = map[string]string{

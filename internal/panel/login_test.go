@@ -347,3 +347,18 @@ func TestInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestALinkOnAnotherSite has a browser that leaves the cookie out of what another
+// site's link asks for, as SameSite=Strict says.
+func TestALinkOnAnotherSite(t *testing.T) {
+	b := newHouse(t).browser(t)
+	r := httptest.NewRequest(http.MethodGet, "/audit?agent=a\"b", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	want(t, b.send(r), http.StatusOK, `<meta http-equiv="refresh" content="0; url=/login?next=%2Faudit%3Fagent%3Da%2522b">`)
+	b.enter("anna")
+	w := b.get("/login?next=%2Faudit%3Fagent%3Da")
+	if want(t, w, http.StatusSeeOther); w.Header().Get("Location") != "/audit?agent=a" {
+		t.Errorf("%v", w.Header())
+	}
+}

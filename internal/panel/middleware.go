@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"livemon/internal/wire"
@@ -89,36 +90,57 @@ func (p *Panel) outermost(next http.Handler) http.Handler {
 var errPanic = errors.New("panic")
 
 // page wraps one route: where the request comes from, who asks, and the error it
-// returns. Who has no login is sent to get one, and back.
+// returns.
 func (p *Panel) page(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
 		var err error
-		if changes {
+		if changes(r) {
 			err = checkOrigin(r)
 		}
-		if err == nil && !rt.open {
-			secret, actor, denied := p.who(r)
-			switch {
-			case errors.Is(denied, wire.ErrDenied):
-				p.toLogin(w, r)
-				return
-			case denied != nil:
-				err = denied
-			case changes:
-				if err = readForm(r); err == nil && !sameToken(r.PostForm.Get("csrf"), csrfToken(secret)) {
-					err = pageError{http.StatusForbidden, "This form is from another login. Go back, reload the page and try again."}
-				}
-			}
-			r = r.WithContext(withLogin(wire.WithActor(r.Context(), actor), secret))
-		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case rt.open:
 			err = rt.serve(p, w, r)
+		default:
+			err = p.private(rt, w, r)
 		}
 		if err != nil {
 			p.writeError(w, r, err)
 		}
 	})
+}
+
+// private serves a route to who has a login. Who has none is sent to get one, and back.
+func (p *Panel) private(rt route, w http.ResponseWriter, r *http.Request) error {
+	secret, actor, err := p.who(r)
+	switch {
+	case errors.Is(err, wire.ErrDenied) && fromAfar(r):
+		return p.render(w, http.StatusOK, "again", againData{p.blank("One moment"), loginPath(r)})
+	case errors.Is(err, wire.ErrDenied):
+		p.toLogin(w, r)
+		return nil
+	case err != nil:
+		return err
+	}
+	if changes(r) {
+		if err := readForm(r); err != nil {
+			return err
+		}
+		if !sameToken(r.PostForm.Get("csrf"), csrfToken(secret)) {
+			return pageError{http.StatusForbidden, "This form is from another login. Go back, reload the page and try again."}
+		}
+	}
+	return rt.serve(p, w, r.WithContext(withLogin(wire.WithActor(r.Context(), actor), secret)))
+}
+
+func changes(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
+
+// fromAfar tells whether a link on another site has led here. A browser sends no
+// cookie of ours along with that, but does when the page that it gets leads on: to
+// the login page, which sends who has a login back.
+func fromAfar(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		len(r.Cookies()) == 0 && !strings.HasPrefix(r.URL.Path, "/fragment/")
 }
 
 // checkOrigin refuses what another site's page has sent. Browsers set these

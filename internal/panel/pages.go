@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"livemon/internal/wire"
@@ -46,8 +47,13 @@ type pages struct {
 func parsePages(zone *time.Location) (*pages, error) {
 	out := &pages{byName: map[string]*template.Template{}}
 	funcs := template.FuncMap{
-		"when":    func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05") },
-		"clock":   func(t time.Time) string { return t.In(zone).Format("15:04:05") },
+		"when":  func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05") },
+		"clock": func(t time.Time) string { return t.In(zone).Format("15:04:05") },
+		"after": func(from, t time.Time) string { // the day is left out where it is the same
+			const day = "2006-01-02 "
+			from, t = from.In(zone), t.In(zone)
+			return strings.TrimPrefix(t.Format(day), from.Format(day)) + t.Format("15:04:05")
+		},
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"hms":     hms,
 		"role":    roleWord,
@@ -55,7 +61,7 @@ func parsePages(zone *time.Location) (*pages, error) {
 		"between": between,
 	}
 	for name, files := range map[string][]string{
-		"login": {"layout", "login"}, "error": {"layout", "error"}, "monitoring": {"layout", "monitoring"},
+		"login": {"layout", "login"}, "error": {"layout", "error"}, "again": {"layout", "again"}, "monitoring": {"layout", "monitoring"},
 		"sessions": {"layout", "list", "sessions"}, "audit": {"layout", "list", "audit"}, "account": {"layout", "account"},
 		"hears": {"hears"},
 	} {

@@ -268,7 +268,7 @@ export class AgentTable {
     this.#selectedChanged();
   }
 
-  focusSelected() { (this.#rows.get(this.#selected)?.box ?? document.getElementById('filter')).focus(); }
+  clearSelection() { this.#select(null); }
 
   #tell() {
     const all = this.#rows.size, shown = this.#shown;

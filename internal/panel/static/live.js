@@ -3,7 +3,7 @@
 
 import { call, Problem, sessionPath } from './api.js';
 import { may, me } from './me.js';
-import { sentence, setText, stateWords, word, bdi } from './text.js';
+import { explain, setText, stateWords, word, bdi } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 const remembered = 'livemon.telephone'; // of this tab only
@@ -18,17 +18,21 @@ export class LiveDialog {
   #session = null;
   #abort = null;
   #busy = false;
-  #changed; #show;
+  #changed; #show; #forget;
+  #reached = 0; // the last step before the end
 
   // changed(session) is told what the dialog learns, show(session) when the dialog
-  // gives way to the session itself.
-  constructor({ changed, show }) {
+  // gives way to the session itself, forget(session) when it has said all that there
+  // is to say of one that came to nothing.
+  constructor({ changed, show, forget }) {
     this.#changed = changed;
     this.#show = show;
+    this.#forget = forget;
     $('live-form').addEventListener('submit', (e) => {
       e.preventDefault();
-      if (this.#session) this.#dialog.close();
-      else this.#start();
+      if (!this.#session) this.#start();
+      else if (this.#session.status === 'ended') this.#again();
+      else this.#dialog.close();
     });
     $('live-cancel').addEventListener('click', () => this.#dialog.close());
     $('live-hangup').addEventListener('click', () => this.#stop());
@@ -36,8 +40,17 @@ export class LiveDialog {
       this.#abort?.abort();
       const s = this.#session;
       this.#session = null;
-      if (s && s.status !== 'ended') this.#show(s);
+      if (s) (s.status === 'ended' ? this.#forget : this.#show)(s);
     });
+  }
+
+  // again goes back to the questions, with what was answered.
+  #again() {
+    this.#forget(this.#session);
+    this.#session = null;
+    this.#problem('');
+    this.#phase('ask');
+    ($('live-extension-field').hidden ? $('live-phone') : $('live-extension')).focus();
   }
 
   async open(agent) {
@@ -95,8 +108,8 @@ export class LiveDialog {
     $('live-hangup').hidden = phase !== 'ringing';
     $('live-cancel').hidden = phase === 'on';
     setText($('live-cancel'), ask ? 'Cancel' : 'Close');
-    $('live-ok').hidden = !(ask || phase === 'on');
-    setText($('live-ok'), ask ? 'OK' : 'Go to the session');
+    $('live-ok').hidden = phase === 'ringing';
+    setText($('live-ok'), { ask: 'OK', on: 'Go to the session', over: 'Try again' }[phase] ?? '');
   }
 
   #problem(text) { setText($('live-problem'), text); }
@@ -155,8 +168,8 @@ export class LiveDialog {
       } catch (err) {
         if (signal.aborted) return;
         if (err instanceof Problem && err.status === 404 || ++failed > 5) {
-          this.#problem(err instanceof Problem ? err.text : String(err));
-          this.#phase('over');
+          this.#session = { ...this.#session, status: 'ended', code: 0, reason: err instanceof Problem ? err.message : String(err) };
+          this.#render();
           return;
         }
         await new Promise((resolve) => { setTimeout(resolve, 500 * failed); });
@@ -167,20 +180,22 @@ export class LiveDialog {
   // render tells whether there is more to come.
   #render() {
     const s = this.#session;
-    const at = s.status === 'waiting' ? 3 : steps.indexOf(s.status);
+    const over = s.status === 'ended';
+    if (!over) this.#reached = s.status === 'waiting' ? 3 : steps.indexOf(s.status);
+    const at = this.#reached;
     for (const li of $('live-steps').children) {
       const i = steps.indexOf(li.dataset.step);
-      li.className = at >= 0 && i < at || s.status === 'listening' && i === at ? 'done' : i === at ? 'current' : '';
-      if (i === at) li.setAttribute('aria-current', 'step');
+      li.className = i < at || s.status === 'listening' && i === at ? 'done' : i !== at ? '' : over ? 'failed' : 'current';
+      if (i === at && !over) li.setAttribute('aria-current', 'step');
       else li.removeAttribute('aria-current');
       if (li.dataset.step === 'listening') setText(li, s.status === 'waiting' ? 'Waiting for the next call' : 'Listening');
     }
     switch (s.status) {
       case 'ended':
         setText($('live-status'), '');
-        this.#problem(s.code ? `${s.code}: ${sentence(s.code)}${s.reason ? ` (${s.reason})` : ''}` : `The session has ended${s.reason ? ': ' + s.reason : ''}.`);
+        explain($('live-problem'), s);
         this.#phase('over');
-        $('live-cancel').focus();
+        $('live-ok').focus();
         return false;
       case 'listening':
       case 'waiting':

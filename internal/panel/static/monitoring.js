@@ -27,8 +27,18 @@ new ResizeObserver(([e]) => {
   $('agents').style.setProperty('--toolbar', Math.round(e.borderBoxSize[0].blockSize) + 'px');
 }).observe(document.querySelector('#agents-body > .toolbar'));
 
+new ResizeObserver(([e]) => {
+  const height = $('connection').hidden ? 0 : e.borderBoxSize[0].blockSize + 8;
+  document.documentElement.style.setProperty('--banner', Math.round(height) + 'px');
+}).observe($('connection'));
+
 const seat = new Seat();
-const live = new LiveDialog({ changed: (s) => seat.one(s), show: (s) => seat.show(s) });
+const live = new LiveDialog({ changed: (s) => seat.one(s), show, forget: (s) => seat.forget(s) });
+
+function show(s) {
+  table.clearSelection();
+  seat.show(s);
+}
 
 const table = new AgentTable(showSelected);
 let shown = '';

@@ -2,7 +2,7 @@
 
 import { call, fragment, Problem, sessionPath } from './api.js';
 import { may, me, onMe, readMe } from './me.js';
-import { bdi, elapsed, roleMeaning, roleWords, sentence, setText, word } from './text.js';
+import { bdi, elapsed, explain, roleMeaning, roleWords, setText, word } from './text.js';
 
 const rightOf = { monitor: 'listen', coach: 'coach', barge: 'barge' };
 const rightWords = { listen: 'listen', coach: 'coach', barge: 'barge in', takeover: 'disconnect the agent' };
@@ -56,15 +56,20 @@ export class Seat {
     section?.root.scrollIntoView({ block: 'nearest' });
   }
 
+  // forget takes away a session that has ended, and of which everything was said.
+  forget(s) {
+    this.#sections.get(s.id)?.root.remove();
+    this.#sections.delete(s.id);
+    this.#title();
+  }
+
   stale(is) { this.#box.classList.toggle('stale', is); }
 
   get busy() { return [...this.#sections.values()].some((s) => s.live); }
 
   #drop(id) {
-    this.#sections.get(id)?.root.remove();
-    this.#sections.delete(id);
+    this.forget({ id });
     document.getElementById('agents-toggle').focus();
-    this.#title();
   }
 
   #title() {
@@ -199,13 +204,13 @@ class Section {
 
     const changing = !ended && s.status === 'listening' && s.desired && s.desired !== s.role;
     let state = '';
-    if (ended) state = s.code ? `${s.code}: ${sentence(s.code)}${s.reason ? ` (${s.reason})` : ''}` : s.reason || '';
-    else if (this.#busy) state = this.#busy + '…';
+    if (this.#busy) state = this.#busy + '…';
     else if (changing) state = `Changing to ${word(roleWords, s.desired)}…`;
     else if (s.status === 'listening') state = `${word(roleWords, s.role)}: ${word(roleMeaning, s.role)}`;
     else state = { requested: 'Asked for.', ringing: 'Pick up to listen.', answered: 'You are being joined to the call.', waiting: 'Stay on the line: you will hear the next call by itself.' }[s.status] ?? s.status;
-    setText(this.state, state);
-    this.state.classList.toggle('pending', Boolean(this.#busy || changing));
+    if (ended && s.code) explain(this.state, s);
+    else setText(this.state, ended ? s.reason || '' : state);
+    this.state.classList.toggle('pending', !ended && Boolean(this.#busy || changing));
 
     setText(this.role, s.status === 'listening' ? word(roleWords, s.role) : '–');
     setText(this.user, s.user || '–');

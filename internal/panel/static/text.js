@@ -58,7 +58,21 @@ export function announce(text) {
   requestAnimationFrame(() => { box.textContent = text; });
 }
 
-export function sentence(code) {
+// explain shows why something has ended: what that means and what to do, and what
+// is known of this case.
+export function explain(node, { code, reason }) {
+  const what = code ? `${code}: ${sentence(code)}` : `The session has ended${reason ? ': ' + reason : ''}.`;
+  const parts = [what];
+  if (code && reason) {
+    const more = document.createElement('span');
+    more.className = 'hint-text';
+    more.textContent = reason;
+    parts.push(more);
+  }
+  if (node.textContent !== parts.map((p) => p.textContent ?? p).join('')) node.replaceChildren(...parts);
+}
+
+function sentence(code) {
   for (const dt of document.querySelectorAll('#codes dt')) {
     if (dt.textContent === String(code)) return dt.nextElementSibling.textContent;
   }
