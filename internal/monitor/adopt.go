@@ -126,8 +126,8 @@ func (n *node) has(id string) bool {
 
 // rebuilt is a session as far as its leg tells.
 func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
-	return wire.Session{ID: id, Supervisor: leg.Vars[varSupervisor], Phone: leg.Vars[varPhone], Agent: leg.Vars[varAgent], Call: leg.Vars[varCall],
-		Coaching: leg.Vars[varCoaching] == "true", Status: wire.Answered, Role: wire.Joining, Desired: wire.Monitor, Since: time.Now().UTC(),
+	return wire.Session{ID: id, Supervisor: leg.Vars[varSupervisor], Account: leg.Vars[varAccount], Phone: leg.Vars[varPhone], Agent: leg.Vars[varAgent], Call: leg.Vars[varCall],
+		Coaching: leg.Vars[varCoaching] == "true", Status: wire.Answered, Role: wire.Joining, Desired: wire.Monitor, Follow: wire.FollowCall, Since: time.Now().UTC(),
 		Node: n.name, Room: leg.Room, Channel: leg.Channel}
 }
 

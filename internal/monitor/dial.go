@@ -22,13 +22,9 @@ func (c *call) originate(ctx context.Context, s *session) {
 		"hangup_after_bridge=false",
 		"rtp_liberal_dtmf=true", // his keys may also come as SIP INFO
 		"origination_caller_id_name=livemon",
-		varSession + "=" + x.ID,
 		varCall + "=" + c.id,
-		varAgent + "=" + quoteVar(x.Agent),
-		varSupervisor + "=" + quoteVar(x.Supervisor),
-		varPhone + "=" + quoteVar(x.Phone),
-		fmt.Sprintf("%s=%t", varCoaching, x.Coaching),
 	}
+	vars = append(vars, marks(x)...)
 	// His telephone shows whom he is about to hear, and not the customer's number.
 	if extension, _, _ := strings.Cut(x.Agent, "@"); validNumber(extension) {
 		vars = append(vars, "origination_caller_id_number="+extension)
@@ -38,6 +34,21 @@ func (c *call) originate(ctx context.Context, s *session) {
 	if err != nil {
 		c.end(s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
 	}
+}
+
+// marks are what a supervisor's leg says of his session, as name=value.
+func marks(x wire.Session) []string {
+	out := []string{
+		varSession + "=" + x.ID,
+		varAgent + "=" + quoteVar(x.Agent),
+		varSupervisor + "=" + quoteVar(x.Supervisor),
+		varPhone + "=" + quoteVar(x.Phone),
+		fmt.Sprintf("%s=%t", varCoaching, x.Coaching),
+	}
+	if x.Account != "" {
+		out = append(out, varAccount+"="+quoteVar(x.Account))
+	}
+	return out
 }
 
 // background sends a command that takes its time. done is called with the

@@ -48,8 +48,10 @@ func (c *call) enter(ctx context.Context, s *session, room, call string) error {
 	// The shop's own sounds would tell everybody there that he comes and goes: a
 	// member's own take their place.
 	vars := fmt.Sprintf("conference_enter_sound=%[1]s;conference_exit_sound=%[1]s;", noSound)
-	vars += fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s;%s=%s;%s=%s", varTransfers, fsconf.Controls, shop,
-		varSession, s.x.ID, varCall, call, varAgent, quoteVar(s.x.Agent))
+	vars += fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s", varTransfers, fsconf.Controls, shop, varCall, call)
+	for _, v := range marks(s.x) {
+		vars += ";" + v
+	}
 	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
 		return err
 	}

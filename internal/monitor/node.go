@@ -33,6 +33,7 @@ const (
 	varSession    = "livemon_session"    // a supervisor's leg: his session
 	varSupervisor = "livemon_supervisor" // and who he is
 	varAgent      = "livemon_agent"      // and whom he listens to
+	varAccount    = "livemon_account"    // and whose account is his, empty for the machine's token
 	varPhone      = "livemon_phone"
 	varCoaching   = "livemon_coaching"
 	varCall       = "livemon_call"    // every leg of a call that is, or was, monitored

@@ -81,15 +81,15 @@ func TestFollowAgentFromCallToCall(t *testing.T) {
 				h.hangup(s.Channel)
 				s = h.ended(s.ID, 0)
 				h.until("nothing is left", func() bool { return len(h.sim.Channels()) == 0 })
-				var got []string
-				for _, r := range h.audit(s.ID) {
-					if r.Event != "role" {
-						got = append(got, r.Event)
+				h.until("all is recorded", func() bool {
+					var got []string
+					for _, r := range h.audit(s.ID) {
+						if r.Event != "role" {
+							got = append(got, r.Event)
+						}
 					}
-				}
-				if want := "requested listening left waiting followed listening left waiting ended"; strings.Join(got, " ") != want {
-					t.Errorf("audit %q, want %q", got, want)
-				}
+					return strings.Join(got, " ") == "requested listening left waiting followed listening left waiting ended"
+				})
 			})
 		}
 	}

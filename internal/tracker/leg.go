@@ -31,7 +31,7 @@ type leg struct {
 }
 
 // livemonVars are the channel variables of livemon's own that are kept.
-var livemonVars = []string{"livemon_session", "livemon_supervisor", "livemon_agent", "livemon_phone", "livemon_coaching", "livemon_call", "livemon_party", "livemon_whisper", "livemon_queue"}
+var livemonVars = []string{"livemon_session", "livemon_supervisor", "livemon_account", "livemon_agent", "livemon_phone", "livemon_coaching", "livemon_call", "livemon_party", "livemon_whisper", "livemon_queue"}
 
 const variable = "variable_"
 
