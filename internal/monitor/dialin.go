@@ -27,6 +27,7 @@ const (
 	pinTries   = 3
 	maxDigits  = 16
 	digitTime  = 6 * time.Second // for the first key, and between two
+	tenKeys    = "0123456789"
 	// varDigits is where the switch puts the keys that were asked for, until they
 	// have been read.
 	varDigits = "livemon_digits"
@@ -125,7 +126,8 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 	}
 	// Nobody to listen to: he hears the code, and may wait for the next call.
 	say := fsconf.PlayString(p.n.conf(), fault.Of(err).Digits()) + "!" + fsconf.PromptFile(p.n.conf(), fsconf.PromptWait)
-	key, gerr := p.ask(ctx, say, 1, 1, "none", `^[*]$`)
+	p.forget(ctx)
+	key, gerr := p.ask(ctx, say, 1, "none", "*")
 	if gerr != nil {
 		return wire.Session{}, gerr
 	}
@@ -191,7 +193,7 @@ func (p *caller) identify(ctx context.Context) (wire.Actor, error) {
 	case !p.m.cfg.DialInAnywhere:
 		return who, notAllowed("the telephone " + p.phone + " is no supervisor's")
 	default:
-		if extension, err = p.ask(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptExtension), 1, maxDigits, "#", `^[0-9]+$`); err != nil {
+		if extension, err = p.ask(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptExtension), maxDigits, "#", tenKeys); err != nil {
 			return who, err
 		}
 		if a, err = p.pin(ctx, extension); err != nil {
@@ -211,7 +213,7 @@ func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error
 	}
 	prompt := fsconf.PromptFile(p.n.conf(), fsconf.PromptPIN)
 	for range pinTries {
-		digits, err := p.ask(ctx, prompt, 1, maxDigits, "#", `^[0-9]+$`)
+		digits, err := p.ask(ctx, prompt, maxDigits, "#", tenKeys)
 		if err != nil {
 			return wire.Account{}, err
 		}
@@ -226,6 +228,7 @@ func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error
 		case !errors.Is(err, wire.ErrDenied):
 			return wire.Account{}, err
 		}
+		p.forget(ctx)
 		prompt = "file_string://" + fsconf.PromptFile(p.n.conf(), fsconf.PromptPINWrong) + "!" + fsconf.PromptFile(p.n.conf(), fsconf.PromptPIN)
 	}
 	p.play(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptPINWrong))
@@ -237,26 +240,40 @@ func (p *caller) play(ctx context.Context, file string) {
 	_ = p.oc.ExecuteWait(ctx, "playback", file)
 }
 
-// ask plays a file and collects keys, least to most of them, that match a regular
-// expression. It is "" when he pressed none, or others. What he pressed, which may
-// be a PIN, does not stay on the switch.
-func (p *caller) ask(ctx context.Context, file string, least, most int, terminators, regex string) (string, error) {
-	err := p.oc.ExecuteWait(ctx, "play_and_get_digits", fmt.Sprintf("%d %d 1 %d %s %s %s %s %s",
-		least, most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, regex))
-	if err != nil {
+// ask plays a file and collects keys, up to most of them and each one of those
+// that are wanted. It is "" when he pressed none, or others. What he pressed, which
+// may be a PIN, is in no event and no log of the switch, and does not stay there.
+func (p *caller) ask(ctx context.Context, file string, most int, terminators, keys string) (string, error) {
+	channel := p.oc.Channel()
+	digits, err := "", error(nil)
+	for _, app := range [][2]string{
+		{"multiset", "sensitive_dtmf=true read_result="},
+		{"play_and_get_digits", fmt.Sprintf("1 %d 1 %d %s %s %s %s ^[%s]+$", most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, keys)},
+	} {
+		if err = p.oc.ExecuteWait(ctx, app[0], app[1]); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		digits, err = p.n.sw().API(ctx, "uuid_getvar "+channel+" "+varDigits)
+	}
+	result, rerr := p.n.sw().API(ctx, "uuid_getvar "+channel+" read_result")
+	_, cleared := p.n.sw().API(ctx, "uuid_setvar_multi "+channel+" "+varDigits+"=;"+varDigits+"_invalid=;sensitive_dtmf=")
+	if err = errors.Join(err, rerr, cleared); err != nil {
 		return "", fault.Wrap(fault.SwitchTimeout, "dial in", err)
 	}
-	line := p.oc.Channel() + " " + varDigits
-	digits, err := p.n.sw().API(ctx, "uuid_getvar "+line)
-	_, cleared := p.n.sw().API(ctx, "uuid_setvar_multi "+p.oc.Channel()+" "+varDigits+"=;"+varDigits+"_invalid=")
-	if err = errors.Join(err, cleared); err != nil {
-		return "", fault.Wrap(fault.SwitchTimeout, "dial in", err)
+	if strings.TrimSpace(result) == "_undef_" {
+		return "", fault.New(fault.SwitchTimeout, "dial in", "a prompt could not be played: 'livemon fsconf install' puts them where the switch looks")
 	}
-	if digits = strings.TrimSpace(digits); digits == "_undef_" || len(digits) > most {
+	// Too few keys are kept although they do not match.
+	if digits = strings.TrimSpace(digits); len(digits) > most || strings.Trim(digits, keys) != "" {
 		return "", nil
 	}
 	return digits, nil
 }
+
+// forget takes back what he has pressed too much: it would answer the next question.
+func (p *caller) forget(ctx context.Context) { _ = p.oc.ExecuteWait(ctx, "flush_dtmf", "") }
 
 // nodeOf finds the node that a channel is on. Its events may still be on their way.
 func (m *Monitor) nodeOf(ctx context.Context, channel string) *node {

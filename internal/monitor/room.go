@@ -98,7 +98,7 @@ func (c *call) desired() conference.Desired {
 	d := conference.Desired{Roles: map[string]wire.Role{}, Leave: map[string]bool{}}
 	for _, s := range c.sessions {
 		role := s.x.Desired
-		if !s.recorded && !c.vigil {
+		if !s.recorded { // nor does he who waits; what is played to him he hears all the same
 			role = wire.Joining
 		}
 		d.Roles[s.x.ID] = role
