@@ -208,7 +208,7 @@ func (c *checker) modules(ctx context.Context) error {
 func (c *checker) applications(ctx context.Context) error {
 	needed := []string{"answer", "conference", "eavesdrop", "hangup", "park", "playback", "set", "start_dtmf", "unset"}
 	if c.s.DialIn != "" {
-		needed = append(needed, "socket")
+		needed = append(needed, "play_and_get_digits", "socket")
 	}
 	answer, err := c.ask(ctx, "show application as json")
 	if err != nil {

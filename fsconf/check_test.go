@@ -72,7 +72,7 @@ func healthy() answers {
 		"xml_locate":    "-ERR bad args",
 		askConference:   fsconf.ConferenceXML(fsconf.Defaults()),
 		askDialplan:     dialplan,
-		askApps:         `{"row_count":10,"rows":[{"name":"answer"},{"name":"conference"},{"name":"eavesdrop"},{"name":"hangup"},{"name":"park"},{"name":"playback"},{"name":"set"},{"name":"start_dtmf"},{"name":"unset"},{"name":"socket"}]}`,
+		askApps:         `{"row_count":11,"rows":[{"name":"answer"},{"name":"conference"},{"name":"eavesdrop"},{"name":"hangup"},{"name":"park"},{"name":"play_and_get_digits"},{"name":"playback"},{"name":"set"},{"name":"start_dtmf"},{"name":"unset"},{"name":"socket"}]}`,
 	}
 	for _, usage := range []string{"originate", "uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_media", "uuid_setvar", "uuid_setvar_multi", "uuid_transfer"} {
 		a[usage] = "-USAGE: <uuid> <more>"
@@ -136,6 +136,7 @@ func TestCheckFinds(t *testing.T) {
 		"unknown command":    {"rights", "not known to the switch: uuid_bridge", "mod_commands", func(a answers) { delete(a, "uuid_bridge") }},
 		"module":             {"modules", "not loaded: mod_tone_stream", "load mod_tone_stream", answer("module_exists mod_tone_stream", "false")},
 		"application":        {"applications", "missing: park", "mod_dptools", change(askApps, `"park"`, `"nark"`)},
+		"no questions":       {"applications", "missing: play_and_get_digits", "mod_dptools", change(askApps, `"play_and_get_digits"`, `"x"`)},
 		"no list":            {"applications", "permission denied", "esl-allowed-api", answer(askApps, "-ERR permission denied")},
 		"no profile":         {"conference profile", "there is no profile", "fsconf install " + confDir, change(askConference, `<profile name="livemon">`, `<profile name="other">`)},
 		"no conference.conf": {"conference profile", "no such configuration", "reloadxml", answer(askConference, "can't find anything")},
