@@ -245,14 +245,11 @@ func (p *caller) play(ctx context.Context, file string) {
 // may be a PIN, is in no event and no log of the switch, and does not stay there.
 func (p *caller) ask(ctx context.Context, file string, most int, terminators, keys string) (string, error) {
 	channel := p.oc.Channel()
-	digits, err := "", error(nil)
-	for _, app := range [][2]string{
-		{"multiset", "sensitive_dtmf=true read_result="},
-		{"play_and_get_digits", fmt.Sprintf("1 %d 1 %d %s %s %s %s ^[%s]+$", most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, keys)},
-	} {
-		if err = p.oc.ExecuteWait(ctx, app[0], app[1]); err != nil {
-			break
-		}
+	digits := ""
+	_, err := p.n.sw().API(ctx, "uuid_setvar_multi "+channel+" sensitive_dtmf=true;read_result=")
+	if err == nil {
+		err = p.oc.ExecuteWait(ctx, "play_and_get_digits",
+			fmt.Sprintf("1 %d 1 %d %s %s %s %s ^[%s]+$", most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, keys))
 	}
 	if err == nil {
 		digits, err = p.n.sw().API(ctx, "uuid_getvar "+channel+" "+varDigits)
