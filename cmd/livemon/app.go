@@ -29,7 +29,7 @@ fails: then it is {"code":9013,"message":"…"}.`,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Action:                    missingCommand,
 		Commands: []*cli.Command{
-			serveCommand(), agentsCommand(), monitorCommand(), roleCommand(), takeoverCommand(), stopCommand(), sessionsCommand(),
+			serveCommand(), agentsCommand(), monitorCommand(), roleCommand(), followCommand(), takeoverCommand(), stopCommand(), sessionsCommand(),
 			auditCommand(), supervisorsCommand(), teamsCommand(), tokensCommand(), extensionsCommand(), doctorCommand(), fsconfCommand(), selftestCommand(), switchsimCommand(), demoCommand(),
 			completionCommand(), versionCommand(),
 		},

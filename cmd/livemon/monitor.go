@@ -23,10 +23,14 @@ func monitorCommand() *cli.Command {
 		ArgsUsage: "AGENT --phone NUMBER",
 		Description: `Says on standard error how far it has come, and returns when the supervisor
 listens; then the session's id is on standard output. Interrupted before that,
-it stops the session.`,
+it stops the session.
+
+With --follow next or agent the agent need not be on a call: the telephone is
+rung, and the supervisor waits on the line for the agent's next one.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "phone", Aliases: []string{"p"}, Usage: "the `NUMBER` of the supervisor's telephone"},
 			&cli.BoolFlag{Name: "coaching", Usage: "let the supervisor coach, barge in and take over"},
+			followFlag(),
 			&cli.StringFlag{Name: "supervisor", Usage: "the supervisor's `NAME`, for the records (default: the number)"},
 			&cli.StringFlag{Name: "node", Usage: "the agent's `SWITCH`, where several have an agent of this name"},
 			jsonFlag(),
@@ -40,6 +44,10 @@ it stops the session.`,
 			if c.String("phone") == "" {
 				return usageErrorf("%s: --phone NUMBER is missing", commandName(c))
 			}
+			follow, err := followOf(c)
+			if err != nil {
+				return err
+			}
 			client, err := newClient(c)
 			if err != nil {
 				return err
@@ -47,7 +55,7 @@ it stops the session.`,
 			defer client.Close()
 			s, err := startAndFollow(c, client, wire.MonitorRequest{
 				Agent: args[0], Phone: c.String("phone"), Coaching: c.Bool("coaching"),
-				Supervisor: c.String("supervisor"), Node: c.String("node"),
+				Supervisor: c.String("supervisor"), Node: c.String("node"), Follow: follow,
 			})
 			if err != nil {
 				return err
@@ -105,6 +113,8 @@ func progress(c *cli.Context, s wire.Session) {
 		text = "requested for " + s.Agent
 	case wire.Ringing:
 		text = "ringing " + s.Phone
+	case wire.Waiting:
+		text = "waiting for the agent's next call"
 	case wire.Listening:
 		text = "listening to " + s.Agent
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +28,11 @@ func serveCommand() *cli.Command {
 		Usage: "run the service",
 		Description: `A flag counts more than its environment variable, that more than the file, and
 that more than the default. Where the environment holds several values,
-LIVEMON_FREESWITCH divides them by commas, LIVEMON_DIAL and
-LIVEMON_NEVER_MONITOR by line breaks.
+LIVEMON_FREESWITCH and LIVEMON_TRUSTED_PROXIES divide them by commas, LIVEMON_DIAL
+and LIVEMON_NEVER_... by line breaks.
+
+The page and the API listen on one address; the page is for accounts, which
+'livemon supervisors add' makes.
 
 The API's token is LIVEMON_TOKEN, or is written to a file that only this user
 can read.`,
@@ -97,7 +101,8 @@ func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) 
 	}
 	m := monitor.Config{
 		Dial: dial, Outbound: cfg.Outbound, Settings: cfg.Settings(), NeverMonitor: cfg.NeverMonitor,
-		TrustCallerID: cfg.TrustCallerID, DialInCoaching: cfg.DialInCoaching, FollowTransfers: cfg.OnTransfer == config.TransferFollow, InBandKeys: cfg.InBandKeys, RingTimeout: cfg.RingTimeout, Logger: log,
+		TrustCallerID: cfg.TrustCallerID, DialInCoaching: cfg.DialInCoaching, DialInPIN: cfg.DialInPIN, DialInAnywhere: cfg.DialInAnywhere,
+		FollowTransfers: cfg.OnTransfer == config.TransferFollow, InBandKeys: cfg.InBandKeys, RingTimeout: cfg.RingTimeout, Logger: log,
 	}
 	for _, n := range cfg.FreeSWITCH {
 		m.Nodes = append(m.Nodes, monitor.NodeConfig{Name: n.Name, Addr: n.Addr, Password: n.Password})
@@ -121,7 +126,7 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 		log.Warn("the state store is embedded: sessions, extensions and audit records end with this process")
 	}
 	people, err := accounts.New(store, accounts.Options{
-		Access: access.Config{Never: access.Never{Agents: cfg.NeverMonitor}, OperatorListens: cfg.OperatorListens}, Logger: log,
+		Access: access.Config{Never: access.Never{Agents: cfg.NeverMonitor, Numbers: cfg.NeverNumbers, Marks: cfg.NeverMarks}, OperatorListens: cfg.OperatorListens}, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -131,24 +136,30 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	var secure *tls.Config
+	if cfg.TLSCert != "" {
+		if secure, err = api.TLSConfig(cfg.TLSCert, cfg.TLSKey, log); err != nil {
+			return err
+		}
+	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("the HTTP API cannot listen: %w", err)
-	}
-	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		log.Warn("the HTTP API can be reached from other machines, and its token read on the way: put a proxy with TLS in front of it", "listen", a.String())
+		return fmt.Errorf("page and API cannot listen: %w", err)
 	}
 	apiCtx, stopAPI := context.WithCancel(ctx)
 	monCtx, stopMonitor := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAPI()
 	defer stopMonitor()
-	handler := api.NewServer(mon, api.ServerOptions{Token: token, Accounts: people, Logger: log, Version: version(), Stopping: apiCtx.Done()})
-	log.Info("livemon is running", "version", version(), "api", "http://"+ln.Addr().String(), "switches", len(cfg.FreeSWITCH))
+	handler, err := web(mon, people, cfg, api.ServerOptions{Token: token, Version: version(), Stopping: apiCtx.Done()}, log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	sayWhere(log, ln.Addr(), cfg)
 
 	var g errgroup.Group
 	g.Go(func() error {
 		defer stopMonitor()
-		return api.Serve(apiCtx, ln, handler, log)
+		return api.Serve(apiCtx, ln, secure, handler, log)
 	})
 	g.Go(func() error {
 		defer stopAPI()

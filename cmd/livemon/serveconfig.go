@@ -29,13 +29,20 @@ func outboundFlag() cli.Flag {
 func serveFlags() []cli.Flag {
 	return append(append([]cli.Flag{configFlag()}, switchFlags()...),
 		&cli.StringFlag{Name: "redis", Usage: "`URL` of Redis, or embedded for a trial without one", DefaultText: "redis://127.0.0.1:6379/0", EnvVars: []string{"LIVEMON_REDIS"}},
-		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the HTTP API", DefaultText: "127.0.0.1:8090", EnvVars: []string{"LIVEMON_LISTEN"}},
+		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the page and the HTTP API", DefaultText: "127.0.0.1:8090", EnvVars: []string{"LIVEMON_LISTEN"}},
+		&cli.StringFlag{Name: "tls-cert", Usage: "a PEM `FILE` with the certificate, for TLS; read again when it changes", EnvVars: []string{"LIVEMON_TLS_CERT"}},
+		&cli.StringFlag{Name: "tls-key", Usage: "a PEM `FILE` with the certificate's key", EnvVars: []string{"LIVEMON_TLS_KEY"}},
+		&cli.StringSliceFlag{Name: "trusted-proxies", Usage: "`ADDRESS` or network of a proxy that says from where requests come; repeatable", EnvVars: []string{"LIVEMON_TRUSTED_PROXIES"}},
 		outboundFlag(),
 		&cli.StringSliceFlag{Name: "dial", Usage: "how to ring numbers: `REGEXP=DIALSTRING` with $0 for the number; repeatable, the first that matches counts", DefaultText: "\\d{2,6}=user/$0", EnvVars: []string{"LIVEMON_DIAL"}},
 		&cli.StringSliceFlag{Name: "never-monitor", Usage: "agents whom nobody may listen to: a `PATTERN` with * and ?; repeatable", EnvVars: []string{"LIVEMON_NEVER_MONITOR"}},
+		&cli.StringSliceFlag{Name: "never-numbers", Usage: "users whose calls nobody may listen to: a `PATTERN` of numbers with * and ?; repeatable", EnvVars: []string{"LIVEMON_NEVER_NUMBERS"}},
+		&cli.StringSliceFlag{Name: "never-marks", Usage: "channel variables that mark a call nobody may listen to: `NAME[=PATTERN]`; repeatable", DefaultText: "livemon_never", EnvVars: []string{"LIVEMON_NEVER_MARKS"}},
 		&cli.BoolFlag{Name: "operator-listens", Usage: "let the machine's own token listen although there are accounts", EnvVars: []string{"LIVEMON_OPERATOR_LISTENS"}},
 		&cli.BoolFlag{Name: "trust-caller-id", Usage: "know supervisors who dial in by their caller id, which anybody can forge", EnvVars: []string{"LIVEMON_TRUST_CALLER_ID"}},
 		&cli.BoolFlag{Name: "dial-in-coaching", Usage: "let supervisors who dial in coach, barge in and take over (default: yes; --dial-in-coaching=false lets them only listen)", EnvVars: []string{"LIVEMON_DIAL_IN_COACHING"}},
+		&cli.StringFlag{Name: "dial-in-pin", Usage: "who is asked for a PIN when he dials in: `account` (whose account has one) or always", DefaultText: "account", EnvVars: []string{"LIVEMON_DIAL_IN_PIN"}},
+		&cli.BoolFlag{Name: "dial-in-anywhere", Usage: "let supervisors dial in from telephones that are not theirs, with their extension and PIN", EnvVars: []string{"LIVEMON_DIAL_IN_ANYWHERE"}},
 		&cli.BoolFlag{Name: "inband-keys", Usage: "listen for supervisors' keys in their audio too, for telephones that send them in no other way", EnvVars: []string{"LIVEMON_INBAND_KEYS"}},
 		&cli.StringFlag{Name: "on-transfer", Usage: "what a session does when the agent transfers the customer to another agent: `end` or follow", DefaultText: "end", EnvVars: []string{"LIVEMON_ON_TRANSFER"}},
 		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
@@ -55,13 +62,13 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 	}
 	for name, to := range map[string]*string{
 		"password": &cfg.Password, "redis": &cfg.Redis, "listen": &cfg.Listen, "outbound": &cfg.Outbound, "log-level": &cfg.LogLevel,
-		"on-transfer": &cfg.OnTransfer,
+		"on-transfer": &cfg.OnTransfer, "tls-cert": &cfg.TLSCert, "tls-key": &cfg.TLSKey, "dial-in-pin": &cfg.DialInPIN,
 	} {
 		if c.IsSet(name) {
 			*to = c.String(name)
 		}
 	}
-	for name, to := range map[string]*bool{"operator-listens": &cfg.OperatorListens, "trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "inband-keys": &cfg.InBandKeys, "log-json": &cfg.LogJSON} {
+	for name, to := range map[string]*bool{"operator-listens": &cfg.OperatorListens, "trust-caller-id": &cfg.TrustCallerID, "dial-in-coaching": &cfg.DialInCoaching, "dial-in-anywhere": &cfg.DialInAnywhere, "inband-keys": &cfg.InBandKeys, "log-json": &cfg.LogJSON} {
 		if c.IsSet(name) {
 			*to = c.Bool(name)
 		}
@@ -90,8 +97,13 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 			cfg.Dial = append(cfg.Dial, rule)
 		}
 	}
-	if c.IsSet("never-monitor") {
-		cfg.NeverMonitor = several(c, "never-monitor", "\n")
+	for name, to := range map[string]*[]string{"never-monitor": &cfg.NeverMonitor, "never-numbers": &cfg.NeverNumbers, "never-marks": &cfg.NeverMarks} {
+		if c.IsSet(name) {
+			*to = several(c, name, "\n")
+		}
+	}
+	if c.IsSet("trusted-proxies") {
+		cfg.TrustedProxies = several(c, "trusted-proxies", ", \n")
 	}
 	return cfg, cfg.Validate()
 }

@@ -23,9 +23,9 @@ func status(s wire.Session) string {
 }
 
 var sessionTable = table[wire.Session]{
-	header: []string{"SESSION", "SUPERVISOR", "PHONE", "AGENT", "STATUS", "ROLE", "COACHING", "FOR", "NODE"},
+	header: []string{"SESSION", "SUPERVISOR", "ACCOUNT", "PHONE", "AGENT", "STATUS", "ROLE", "COACHING", "FOLLOW", "FOR", "NODE"},
 	row: func(s wire.Session, now time.Time) []string {
-		return []string{s.ID, s.Supervisor, s.Phone, s.Agent, status(s), string(s.Role), yesNo(s.Coaching), age(s.Since, now), s.Node}
+		return []string{s.ID, s.Supervisor, s.Account, s.Phone, s.Agent, status(s), string(s.Role), yesNo(s.Coaching), string(s.Follow), age(s.Since, now), s.Node}
 	},
 	empty: "There are no sessions.",
 }

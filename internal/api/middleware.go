@@ -188,7 +188,7 @@ func checkOrigin(r *http.Request) error {
 		return nil
 	}
 	u, err := url.Parse(origins[0])
-	if err != nil || len(origins) > 1 || (u.Scheme != "http" && u.Scheme != "https") || u.Host != r.Host {
+	if err != nil || len(origins) > 1 || Secure(r) && u.Scheme != "https" || (u.Scheme != "http" && u.Scheme != "https") || u.Host != r.Host {
 		return errForeign
 	}
 	return nil

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -18,10 +19,11 @@ const (
 
 // Serve answers on ln until ctx ends, then takes no more requests, lets those
 // that run finish for up to ten seconds, and returns nil. It closes ln. An error
-// means that ln failed.
-func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+// means that ln failed. secure is of TLSConfig, or nil: then there is no TLS.
+func Serve(ctx context.Context, ln net.Listener, secure *tls.Config, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler:           h,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      callTimeout + writeTimeout, // waiting requests set their own
 		IdleTimeout:       idleTimeout,
@@ -29,7 +31,13 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() {
+		if secure != nil {
+			failed <- srv.ServeTLS(ln, "", "")
+			return
+		}
+		failed <- srv.Serve(ln)
+	}()
 	select {
 	case err := <-failed:
 		return err

@@ -387,7 +387,7 @@ func TestServeStopsInspiteOfWaitingRequests(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	h := api.NewServer(fake, api.ServerOptions{Token: token, Stopping: ctx.Done()})
-	go func() { done <- api.Serve(ctx, ln, h, slog.New(slog.DiscardHandler)) }()
+	go func() { done <- api.Serve(ctx, ln, nil, h, slog.New(slog.DiscardHandler)) }()
 
 	c := api.NewClient("http://"+ln.Addr().String(), token)
 	defer c.Close()
@@ -430,7 +430,7 @@ func TestServeSaysThatTheListenerFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = ln.Close()
-	if err := api.Serve(t.Context(), ln, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
+	if err := api.Serve(t.Context(), ln, nil, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no error")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"livemon/fsconf"
+	"livemon/internal/access"
 )
 
 // Embedded is the value of Redis that asks for a store inside the process.
@@ -23,6 +24,12 @@ const Embedded = "embedded"
 const (
 	TransferEnds   = "end"
 	TransferFollow = "follow"
+)
+
+// Who is asked for a PIN when he dials in.
+const (
+	PINByAccount = "account" // whose account has one
+	PINAlways    = "always"  // everybody: whose account has none cannot dial in
 )
 
 const (
@@ -65,25 +72,35 @@ type FSConf struct {
 // Config is everything that serve can be told. Its field names in YAML are the
 // names of serve's flags.
 type Config struct {
-	FreeSWITCH    []Node     `yaml:"freeswitch"`
-	Password      string     `yaml:"password"` // of nodes that have none of their own
-	Redis         string     `yaml:"redis"`    // a URL, or Embedded
-	Listen        string     `yaml:"listen"`   // of the HTTP API
-	Outbound      string     `yaml:"outbound"` // of the outbound event socket; empty is off
-	Dial          []DialRule `yaml:"dial"`
-	Keys          Keys       `yaml:"keys"`
-	FSConf        FSConf     `yaml:"fsconf"`
-	NeverMonitor  []string   `yaml:"never-monitor"` // agents, as patterns with * ? [a-z]
-	TrustCallerID bool       `yaml:"trust-caller-id"`
+	FreeSWITCH []Node     `yaml:"freeswitch"`
+	Password   string     `yaml:"password"` // of nodes that have none of their own
+	Redis      string     `yaml:"redis"`    // a URL, or Embedded
+	Listen     string     `yaml:"listen"`   // of the HTTP API and the panel
+	Outbound   string     `yaml:"outbound"` // of the outbound event socket; empty is off
+	Dial       []DialRule `yaml:"dial"`
+	Keys       Keys       `yaml:"keys"`
+	FSConf     FSConf     `yaml:"fsconf"`
+	// TLSCert and TLSKey are PEM files, or both empty: then there is no TLS.
+	TLSCert string `yaml:"tls-cert"`
+	TLSKey  string `yaml:"tls-key"`
+	// TrustedProxies are addresses, or networks as in 10.0.0.0/8, of proxies whose
+	// X-Forwarded-For and X-Forwarded-Proto count.
+	TrustedProxies []string `yaml:"trusted-proxies"`
+	NeverMonitor   []string `yaml:"never-monitor"` // agents, as patterns with * ? [a-z]
+	NeverNumbers   []string `yaml:"never-numbers"` // users' numbers, as patterns with * ?
+	NeverMarks     []string `yaml:"never-marks"`   // channel variables that mark a call: NAME or NAME=PATTERN
+	TrustCallerID  bool     `yaml:"trust-caller-id"`
 	// OperatorListens lets the machine's own token listen although there are accounts.
 	OperatorListens bool `yaml:"operator-listens"`
 	// DialInCoaching is whether supervisors who dial in may coach, barge in and take over.
 	DialInCoaching bool          `yaml:"dial-in-coaching"`
-	InBandKeys     bool          `yaml:"inband-keys"`  // supervisors' keys may come as tones
-	OnTransfer     string        `yaml:"on-transfer"`  // TransferEnds or TransferFollow: what a session does when the customer is transferred
-	RingTimeout    time.Duration `yaml:"ring-timeout"` // one second to five minutes
-	AuditKeep      Age           `yaml:"audit-keep"`   // how old audit records become; 0 keeps them for ever
-	LogLevel       string        `yaml:"log-level"`    // debug, info, warn or error
+	DialInPIN      string        `yaml:"dial-in-pin"`      // PINByAccount or PINAlways
+	DialInAnywhere bool          `yaml:"dial-in-anywhere"` // whether supervisors may dial in from others' telephones, with extension and PIN
+	InBandKeys     bool          `yaml:"inband-keys"`      // supervisors' keys may come as tones
+	OnTransfer     string        `yaml:"on-transfer"`      // TransferEnds or TransferFollow: what a session does when the customer is transferred
+	RingTimeout    time.Duration `yaml:"ring-timeout"`     // one second to five minutes
+	AuditKeep      Age           `yaml:"audit-keep"`       // how old audit records become; 0 keeps them for ever
+	LogLevel       string        `yaml:"log-level"`        // debug, info, warn or error
 	LogJSON        bool          `yaml:"log-json"`
 	TokenFile      string        `yaml:"token-file"` // default: TokenPath
 }
@@ -100,7 +117,9 @@ func Default() Config {
 		Dial:           []DialRule{{Match: `\d{2,6}`, To: "user/$0"}},
 		Keys:           Keys(s.Keys),
 		FSConf:         FSConf{InterDigit: s.InterDigit, DialIn: s.DialIn, Context: s.Context, Rate: s.Rate},
+		NeverMarks:     []string{access.DefaultMark},
 		DialInCoaching: true,
+		DialInPIN:      PINByAccount,
 		OnTransfer:     TransferEnds,
 		RingTimeout:    30 * time.Second,
 		LogLevel:       "info",
@@ -143,6 +162,18 @@ func (c *Config) Validate() error {
 		if _, err := path.Match(p, ""); err != nil || p == "" {
 			return bad("never-monitor", "%q is not a pattern; * stands for anything, ? for one character", p)
 		}
+	}
+	if err := validateNever(c.NeverNumbers, c.NeverMarks); err != nil {
+		return err
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return bad("tls-cert", "tls-cert and tls-key belong together")
+	}
+	if _, err := c.Proxies(); err != nil {
+		return err
+	}
+	if c.DialInPIN != PINByAccount && c.DialInPIN != PINAlways {
+		return bad("dial-in-pin", "%q is not %s or %s", c.DialInPIN, PINByAccount, PINAlways)
 	}
 	if c.OnTransfer != TransferEnds && c.OnTransfer != TransferFollow {
 		return bad("on-transfer", "%q is not %s or %s", c.OnTransfer, TransferEnds, TransferFollow)

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,6 +134,22 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		{"dial", func(c *config.Config) { c.Dial = []config.DialRule{{Match: "(a)", To: "$2"}} }},
 		{"never-monitor", func(c *config.Config) { c.NeverMonitor = []string{"[a"} }},
 		{"never-monitor", func(c *config.Config) { c.NeverMonitor = []string{""} }},
+		{"never-numbers", func(c *config.Config) { c.NeverNumbers = []string{"*"} }},
+		{"never-numbers", func(c *config.Config) { c.NeverNumbers = []string{""} }},
+		{"never-numbers", func(c *config.Config) { c.NeverNumbers = []string{"1\n2"} }},
+		{"never-marks", func(c *config.Config) { c.NeverMarks = []string{"a b"} }},
+		{"never-marks", func(c *config.Config) { c.NeverMarks = []string{"=x"} }},
+		{"never-marks", func(c *config.Config) { c.NeverMarks = []string{"a="} }},
+		{"never-marks", func(c *config.Config) { c.NeverMarks = []string{"a=b\nc"} }},
+		{"never-marks", func(c *config.Config) { c.NeverMarks = []string{"${system(x)}"} }},
+		{"tls-cert", func(c *config.Config) { c.TLSCert = "c.pem" }},
+		{"tls-cert", func(c *config.Config) { c.TLSKey = "k.pem" }},
+		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"proxy.example.com"} }},
+		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"::/0"} }},
+		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"fe80::1%eth0"} }},
+		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"::ffff:10.0.0.0/104"} }},
+		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.1", ""} }},
+		{"dial-in-pin", func(c *config.Config) { c.DialInPIN = "" }},
 		{"ring-timeout", func(c *config.Config) { c.RingTimeout = 30 }},
 		{"ring-timeout", func(c *config.Config) { c.RingTimeout = time.Hour }},
 		{"log-level", func(c *config.Config) { c.LogLevel = "loud" }},
@@ -145,6 +162,15 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		if err := cfg.Validate(); !errors.As(err, &e) || e.Setting != c.setting {
 			t.Errorf("want %s, got %v", c.setting, err)
 		}
+	}
+}
+
+func TestProxiesAreNetworks(t *testing.T) {
+	c := config.Default()
+	c.TrustedProxies = []string{"10.1.2.3", "192.0.2.9/24", "::1", "fd00::/8", "::ffff:10.0.0.1"}
+	got, err := c.Proxies()
+	if want := "[10.1.2.3/32 192.0.2.0/24 ::1/128 fd00::/8 10.0.0.1/32]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 

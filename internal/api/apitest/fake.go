@@ -24,7 +24,8 @@ var Start = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
 //
 // A session that it starts takes one step (ringing, answered, listening) each
 // time that AwaitSession finds it unchanged, so that who waits sees every step.
-// The telephone decides how it goes on: "never" rings until the session is
+// A session for the next call of an agent who is on none waits on its way. The
+// telephone decides how it goes on: "never" rings until the session is
 // stopped, and a telephone named like an error code, as in "9024", ends the
 // session with that code once it rings.
 type Fake struct {
@@ -221,7 +222,9 @@ func step(s wire.Session) wire.Session {
 		s.Status, s.Code, s.Reason = wire.Ended, code, "the telephone said so"
 	case s.Status == wire.Ringing && s.Phone != "never":
 		s.Status = wire.Answered
-	case s.Status == wire.Answered:
+	case s.Status == wire.Answered && s.Call == "":
+		s.Status = wire.Waiting
+	case s.Status == wire.Answered || s.Status == wire.Waiting:
 		s.Status, s.Role = wire.Listening, wire.Monitor
 	}
 	return s
@@ -243,7 +246,7 @@ func (f *Fake) StartSession(ctx context.Context, r wire.MonitorRequest) (wire.Se
 		return wire.Session{}, fmt.Errorf("%w: no agent %s", wire.ErrNotFound, r.Agent)
 	}
 	a := f.agents[i]
-	if a.Call == "" {
+	if a.Call == "" && (r.Follow == "" || r.Follow == wire.FollowCall) {
 		return wire.Session{}, fault.New(fault.PupilGone, "start session", a.Agent+" is on no call")
 	}
 	by, _ := wire.ActorOf(ctx)
