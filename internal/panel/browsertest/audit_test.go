@@ -30,6 +30,16 @@ func inspect[T any](b *tab, call string) T {
 // names of controls.
 func (b *tab) audit(what string) {
 	b.t.Helper()
+	b.readable(what)
+	wrong := slices.Concat(inspect[[]string](b, "layout()"), inspect[[]string](b, fmt.Sprintf("targets(%d)", leastTarget)), inspect[[]string](b, "structure()"), b.nameless())
+	for _, w := range wrong {
+		b.t.Errorf("%s: %s", what, w)
+	}
+}
+
+// readable looks at the contrast of every text.
+func (b *tab) readable(what string) {
+	b.t.Helper()
 	c := inspect[struct {
 		Wrong  []string
 		Texts  int
@@ -38,8 +48,7 @@ func (b *tab) audit(what string) {
 	if c.Texts < 3 {
 		b.t.Errorf("%s: there are only %d texts", what, c.Texts)
 	}
-	wrong := slices.Concat(c.Wrong, inspect[[]string](b, "layout()"), inspect[[]string](b, fmt.Sprintf("targets(%d)", leastTarget)), inspect[[]string](b, "structure()"), b.nameless())
-	for _, w := range wrong {
+	for _, w := range c.Wrong {
 		b.t.Errorf("%s: %s", what, w)
 	}
 }

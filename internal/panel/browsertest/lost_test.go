@@ -2,7 +2,10 @@ package browsertest
 
 import (
 	"testing"
+	"time"
 
+	"livemon/internal/monitor"
+	"livemon/internal/switchsim"
 	"livemon/internal/wire"
 )
 
@@ -84,4 +87,62 @@ func TestRightsTakenAway(t *testing.T) {
 	// Who may no longer log in is out of the page, too.
 	h.edit("lead", func(c *wire.AccountChange) { c.Disabled = ptr(true) })
 	b.shows("(?i)log in|login has ended")
+}
+
+// A session is the account's, not the page's: whoever loads the page anew, comes
+// back to it or opens a second one finds it there, as it is.
+func TestSessionOutlivesThePage(t *testing.T) {
+	t.Parallel()
+	h := build(t, func(_ *switchsim.Options, m *monitor.Config) { m.RingTimeout = time.Minute })
+	h.account("lead", nil)
+	c := h.call("5550100", "1001")
+	h.sim.SetPhone("1007", switchsim.Behaviour{NoAnswer: true})
+	b := h.login("lead")
+	b.openPanel()
+
+	// Ringing, he thinks better of it.
+	b.ask("1001", "1007", true)
+	b.await("it rings", `/Ringing 1007/.test(document.querySelector("#live-status").innerText)`)
+	b.use("button", "stop.*")
+	b.await("it is over", `!document.querySelector("#live-hangup").checkVisibility() && document.querySelector("#live-problem").innerText !== ""`)
+	b.closeLive()
+	h.silent("1007")
+
+	// Escape closes the dialog and not the session.
+	b.use("button", "live monitoring")
+	b.fill("telephone.*", "1008")
+	b.tabTo("checkbox", "coaching enabled")
+	b.keys(" ")
+	b.use("button", "ok")
+	b.await("it is asked for", `document.querySelector("#live-steps").checkVisibility()`)
+	b.closeLive()
+	b.await("the session is on the page", sessionShown("listening"))
+	s := h.session("listens", func(s wire.Session) bool { return s.Status == wire.Listening })
+	h.allow(s.Channel, wire.Monitor, wire.Coach)
+
+	b.visit("/monitoring") // anew
+	b.await("the session is on the page again", sessionShown("listening"))
+	b.has("button", ".*current agent status.*", "is as it was", func(n node) bool { return n.props["expanded"] == "true" })
+	second := b.beside()
+	second.visit("/monitoring")
+	second.await("the session is on the second page", sessionShown("listening"))
+	second.use("button", "coach")
+	second.role("coach")
+	b.role("coach")
+	h.allow(s.Channel, wire.Coach)
+
+	b.visit("/sessions")
+	b.shows("(?i)listening now")
+	eval[bool](b, "(setTimeout(() => history.back()), true)")
+	b.at("/monitoring")
+	b.role("coach")
+	h.allow(s.Channel, wire.Monitor, wire.Coach)
+	second.use("button", "monitor")
+	b.role("monitor") // and goes on
+
+	h.must(h.sim.Hangup(c.A, ""))
+	b.await("the session has ended on the page", sessionShown("ended"))
+	second.await("the session has ended on the page", sessionShown("ended"))
+	b.await("it says why", `document.querySelector("section.session .session-state").innerText.length > 5`)
+	h.silent("1008")
 }
