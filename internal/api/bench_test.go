@@ -112,7 +112,7 @@ func watched(b *testing.B, query string, changing int) cost {
 	return cost{float64(used) / 1e6 / float64(b.N), float64(total) / float64(readers) / float64(b.N)}
 }
 
-// masking are accounts half of which do not see numbers.
+// masking are accounts some of which do not see numbers.
 type masking struct{ *apitest.Fake }
 
 func (m masking) View(ctx context.Context) (func(wire.Agent) (wire.Agent, bool), error) {
