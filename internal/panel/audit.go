@@ -20,7 +20,8 @@ type auditData struct {
 	List   []wire.AuditRecord // newest first
 	Paging paging
 	Total  int
-	Cut    bool
+	More   bool // there are others before those that were read
+	Cut    bool // there are, and they cannot be reached by paging
 	CSV    string
 	Own    bool
 	Events []string
@@ -35,17 +36,14 @@ func auditEvents() []string {
 // eventWord is an event as people read it.
 func eventWord(e string) string { return strings.ReplaceAll(e, "-", " ") }
 
-// records returns what a filter selects, newest first.
-func (p *Panel) records(ctx context.Context, f filter, limit int) ([]wire.AuditRecord, bool, error) {
-	list, more, err := p.collect(ctx, f.audit(), limit)
-	if err != nil {
-		return nil, false, err
-	}
-	if f.Event != "" {
-		list = slices.DeleteFunc(list, func(r wire.AuditRecord) bool { return r.Event != f.Event })
-	}
+// selects tells whether a record is of the event that is asked for.
+func (f filter) selects(r wire.AuditRecord) bool { return f.Event == "" || r.Event == f.Event }
+
+// newestFirst are those of a list, oldest first, that a filter selects.
+func newestFirst(list []wire.AuditRecord, f filter) []wire.AuditRecord {
+	list = slices.DeleteFunc(list, func(r wire.AuditRecord) bool { return !f.selects(r) })
 	slices.Reverse(list)
-	return list, more, nil
+	return list
 }
 
 func (p *Panel) audit(w http.ResponseWriter, r *http.Request) error {
@@ -57,12 +55,14 @@ func (p *Panel) audit(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	d := auditData{Page: p.mine(r, "Audit"), Filter: f, CSV: "/audit.csv?" + f.Query(), Events: auditEvents()}
 	d.Own = !d.Admin
-	list, more, err := p.records(ctx, f, maxShown)
+	n := f.Page*recordsPage + 1
+	list, more, err := p.collect(ctx, f.audit(), maxShown, counting(n, f.selects))
 	if err != nil {
 		return err
 	}
-	d.Total, d.Cut = len(list), more
-	d.List, d.Paging = slicePage(list, f, recordsPage)
+	list = newestFirst(list, f)
+	d.Total, d.More, d.Cut = len(list), more, more && len(list) < n
+	d.List, d.Paging = slicePage(list, f, recordsPage, more)
 	return p.render(w, http.StatusOK, "audit", d)
 }
 
@@ -73,13 +73,11 @@ func (p *Panel) auditCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	list, more, err := p.records(ctx, f, maxSaved)
+	list, err := p.saved(ctx, f.audit())
 	if err != nil {
 		return err
 	}
-	if more {
-		return tooMany()
-	}
+	list = newestFirst(list, f)
 	rows := [][]string{{"id", "number", "hash", "time", "event", "session", "supervisor", "actor", "telephone", "agent", "customer", "node", "call", "room",
 		"from", "to", "via", "origin", "code", "detail", "late", "anchor"}}
 	for _, x := range list {

@@ -111,20 +111,24 @@ func (f filter) audit() wire.AuditFilter {
 
 // paging is where in a list one is.
 type paging struct {
-	Page, Pages  int
-	Newer, Older string // queries; empty where there is nothing
+	Page, Pages  int    // Pages is 0 where that is not known
+	Newer, Older string // addresses; empty where there is nothing
 }
 
-// slicePage returns the part of a list that is a page, and where that is.
-func slicePage[T any](list []T, f filter, size int) ([]T, paging) {
+// slicePage returns the part of a list that is a page, and where that is. more
+// says that the list goes on beyond what was read.
+func slicePage[T any](list []T, f filter, size int, more bool) ([]T, paging) {
 	pages := max((len(list)+size-1)/size, 1)
 	at := min(f.Page, pages)
 	g := paging{Page: at, Pages: pages}
+	if more {
+		g.Pages = 0
+	}
 	if at > 1 {
-		g.Newer = f.query(at - 1)
+		g.Newer = "?" + f.query(at-1)
 	}
 	if at < pages {
-		g.Older = f.query(at + 1)
+		g.Older = "?" + f.query(at+1)
 	}
 	return list[min((at-1)*size, len(list)):min(at*size, len(list))], g
 }

@@ -93,7 +93,7 @@ func group(records []wire.AuditRecord, live []wire.Session) []past {
 	var list []*past
 	for _, r := range records {
 		if r.Session == "" {
-			if r.Event == "refused" && r.Agent != "" {
+			if begins(r) {
 				list = append(list, &past{Supervisor: nameOf(r), Phone: r.Phone, Agents: []string{r.Agent}, Node: r.Node, Via: r.Via, Origin: r.Origin,
 					Started: r.Time, Ended: r.Time, How: r.Detail, Code: r.Code, Calls: calls(r)})
 			}
@@ -101,7 +101,7 @@ func group(records []wire.AuditRecord, live []wire.Session) []past {
 		}
 		p := byID[r.Session]
 		if p == nil {
-			p = &past{ID: r.Session, Started: r.Time, Cut: r.Event != "requested" && r.Event != "adopted", Via: r.Via, Origin: r.Origin}
+			p = &past{ID: r.Session, Started: r.Time, Cut: !begins(r), Via: r.Via, Origin: r.Origin}
 			byID[r.Session] = p
 			list = append(list, p)
 		}
@@ -126,6 +126,11 @@ func group(records []wire.AuditRecord, live []wire.Session) []past {
 		return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(b.ID, a.ID))
 	})
 	return out
+}
+
+// begins tells whether a record is the first of a session, or all of one.
+func begins(r wire.AuditRecord) bool {
+	return r.Session != "" && (r.Event == "requested" || r.Event == "adopted") || r.Session == "" && r.Event == "refused" && r.Agent != ""
 }
 
 // nameOf is whose doing a record is.

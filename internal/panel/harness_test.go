@@ -1,8 +1,10 @@
 package panel
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -176,4 +178,36 @@ func want(t testing.TB, w *httptest.ResponseRecorder, status int, parts ...strin
 			t.Errorf("%q is not in the answer: %s", p, w.Body)
 		}
 	}
+}
+
+// export has the Fake export the records that it has.
+func (h *house) export(t testing.TB) {
+	t.Helper()
+	list, err := h.Audit(t.Context(), wire.AuditFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.SetExport(exportLines(t, list), wire.AuditHead{})
+}
+
+func exportLines(t testing.TB, list []wire.AuditRecord) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	write := func(l wire.AuditLine) {
+		if err := json.NewEncoder(&out).Encode(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(wire.AuditLine{Export: &wire.AuditExport{Version: 1}})
+	for _, r := range list {
+		id, seq, hash := r.ID, r.Seq, r.Hash
+		r.ID, r.Seq, r.Hash = "", 0, ""
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(wire.AuditLine{ID: id, Seq: seq, Hash: hash, Record: data})
+	}
+	write(wire.AuditLine{End: &wire.AuditEnd{Records: int64(len(list))}})
+	return out.Bytes()
 }

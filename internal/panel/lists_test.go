@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -70,7 +71,7 @@ func FuzzFilter(f *testing.F) {
 		if err != nil || again != got {
 			t.Errorf("%q: %+v, then %+v, %v", s, got, again, err)
 		}
-		if _, g := slicePage(make([]int, 120), got, 50); g.Page < 1 || g.Page > 3 {
+		if _, g := slicePage(make([]int, 120), got, 50, false); g.Page < 1 || g.Page > 3 {
 			t.Errorf("page %d", g.Page)
 		}
 	})
@@ -94,15 +95,15 @@ func TestPaging(t *testing.T) {
 		list[i] = i
 	}
 	for page, want := range map[int][]int{1: {0, 50}, 2: {50, 100}, 3: {100, 101}, 9: {100, 101}} {
-		got, g := slicePage(list, filter{Page: page, Agent: "a b"}, 50)
+		got, g := slicePage(list, filter{Page: page, Agent: "a b"}, 50, false)
 		if got[0] != want[0] || got[len(got)-1] != want[1]-1 || g.Pages != 3 {
 			t.Errorf("page %d: %d to %d, %+v", page, got[0], got[len(got)-1], g)
 		}
-		if page == 2 && (g.Newer != "agent=a+b" || g.Older != "agent=a+b&page=3") {
+		if page == 2 && (g.Newer != "?agent=a+b" || g.Older != "?agent=a+b&page=3") {
 			t.Errorf("%+v", g)
 		}
 	}
-	if got, g := slicePage([]int(nil), filter{Page: 1}, 50); len(got) != 0 || g.Pages != 1 || g.Newer+g.Older != "" {
+	if got, g := slicePage([]int(nil), filter{Page: 1}, 50, false); len(got) != 0 || g.Pages != 1 || g.Newer+g.Older != "" {
 		t.Errorf("%v %+v", got, g)
 	}
 }
@@ -113,6 +114,7 @@ type trail struct {
 	records []wire.AuditRecord // oldest first
 	hide    func(wire.AuditRecord) bool
 	asked   int
+	export  []byte
 }
 
 func (s *trail) Audit(_ context.Context, f wire.AuditFilter) ([]wire.AuditRecord, error) {
@@ -173,7 +175,7 @@ func TestCollect(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := wire.WithActor(t.Context(), wire.Actor{Account: "anna", Admin: tc.hide == nil})
-		got, more, err := p.collect(ctx, wire.AuditFilter{}, tc.limit)
+		got, more, err := p.collect(ctx, wire.AuditFilter{}, tc.limit, everything)
 		if err != nil || len(got) != tc.n || more != tc.more {
 			t.Errorf("%s: %d records, more %t, %v; want %d, %t", name, len(got), more, err, tc.n, tc.more)
 		}
@@ -187,18 +189,92 @@ func TestCollect(t *testing.T) {
 		if len(tc.records) > 0 && tc.hide == nil && got[len(got)-1].ID != tc.records[len(tc.records)-1].ID {
 			t.Errorf("%s: the newest is missing", name)
 		}
-		if s.asked > 2*tc.n/1000*2+4 {
+		if s.asked > tc.n/750*2+4 {
 			t.Errorf("%s: asked %d times", name, s.asked)
 		}
 	}
 }
 
-func TestAFileWithoutEverythingIsRefused(t *testing.T) {
+func TestListsReadNoMoreThanTheyShow(t *testing.T) {
 	s := &trail{}
-	for i := range maxSaved + 1 {
+	for i := range maxShown + 5000 {
+		s.records = append(s.records, wire.AuditRecord{ID: fmt.Sprintf("%d-0", i), Time: noon.Add(time.Duration(i) * time.Second), Event: []string{"requested", "ended"}[i%2],
+			Session: fmt.Sprint("s", i/2), Agent: "eve", Supervisor: "anna"})
+	}
+	b := newHouse(t, func(o *Options) { o.Service = s }).browser(t).enter("anna")
+	for path, tc := range map[string]struct {
+		asked int
+		says  []string
+	}{
+		"/audit?page=1":           {1, []string{"Newest first.", `rel="next" href="?page=2"`, "<span>Page 1</span>"}},
+		"/audit?page=30":          {5, []string{"Newest first.", `rel="next" href="?page=31"`}},
+		"/audit?page=100":         {14, []string{"older ones are missing", "Page 100"}},
+		"/audit?event=ended":      {1, []string{`rel="next" href="?event=ended&amp;page=2"`}},
+		"/sessions?page=1":        {1, []string{"Newest first.", `rel="next" href="?page=2"`}},
+		"/sessions?page=20":       {3, []string{"Newest first.", "Page 20"}},
+		"/sessions?page=300":      {14, []string{"older sessions are missing"}},
+		"/sessions?to=2026-03-01": {15, []string{"Newest first."}},
+	} {
+		s.asked = 0
+		want(t, b.get(path), 200, tc.says...)
+		if s.asked > tc.asked {
+			t.Errorf("%s: asked %d times", path, s.asked)
+		}
+	}
+}
+
+func (s *trail) ExportAudit(_ context.Context, _ wire.AuditFilter, w io.Writer) error {
+	_, err := w.Write(s.export)
+	return err
+}
+
+func (s *trail) Sessions(context.Context) ([]wire.Session, error) { return nil, nil }
+
+func TestAFileHasEverythingOrIsRefused(t *testing.T) {
+	one := wire.AuditRecord{Seq: 7, ID: "7-0", Hash: "abc", Time: noon, Event: "ended", Session: "s1", Supervisor: "anna", Agent: "eve"}
+	broken := func(lines ...string) []byte { return []byte(strings.Join(lines, "\n") + "\n") }
+	for name, tc := range map[string]struct {
+		export []byte
+		status int
+		says   string
+	}{
+		"whole":             {exportLines(t, []wire.AuditRecord{one}), 200, "7-0,7,abc,2026-03-01T12:00:00Z,ended,s1,anna"},
+		"not understood":    {broken(`{"id":"8-0","raw":"AAA="}`, `{"end":{"records":1,"head":""}}`), 200, "8-0,,,0001-01-01T00:00:00Z,unreadable"},
+		"broken off":        {broken(`{"id":"8-0","record":{}}`), 500, "Something went wrong"},
+		"failed":            {broken(`{"error":{"code":9026,"message":"x"}}`, `{"end":{"records":0,"head":""}}`), 500, "Something went wrong"},
+		"no lines":          {broken(`{`), 500, "Something went wrong"},
+		"too many for that": {exportLines(t, slices.Repeat([]wire.AuditRecord{one}, 3001)), 413, "Choose fewer days"},
+	} {
+		h := newHouse(t, func(o *Options) { o.Service = &trail{export: tc.export} })
+		h.panel.most = 3000
+		w := h.browser(t).enter("anna").get("/audit.csv?page=1")
+		if want(t, w, tc.status, tc.says); tc.status != 200 && strings.Contains(w.Header().Get("Content-Type"), "csv") {
+			t.Errorf("%s: %v", name, w.Header())
+		}
+	}
+	s := &trail{}
+	for i := range 3001 {
 		s.records = append(s.records, wire.AuditRecord{ID: fmt.Sprintf("%d-0", i), Time: noon.Add(time.Duration(i) * time.Millisecond), Event: "role"})
 	}
 	h := newHouse(t, func(o *Options) { o.Service = s })
-	want(t, h.browser(t).enter("anna").get("/audit.csv?page=1"), 413, "Choose fewer days")
-	want(t, h.browser(t).enter("anna").get("/audit?page=1"), 200, "older ones are missing", "10000 records")
+	h.panel.most = 3000
+	want(t, h.browser(t).enter("bert").get("/audit.csv?page=1"), 413, "Choose fewer days")
+}
+
+func FuzzExport(f *testing.F) {
+	f.Add(exportLines(f, []wire.AuditRecord{{ID: "1-0", Event: "role", Time: noon}}))
+	f.Add([]byte(`{"record":[]}`))
+	f.Add([]byte("{\"record\":{\"event\":\"x\"}}\n{\"end\":{}}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		x := &exported{limit: 3}
+		n, err := x.Write(data)
+		if len(x.list) > 3 || err == nil && n != len(data) {
+			t.Errorf("%d records, %d of %d bytes, %v", len(x.list), n, len(data), err)
+		}
+		for _, r := range x.list {
+			if r.Event == "" {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
 }

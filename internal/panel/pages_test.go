@@ -162,6 +162,7 @@ func TestHostileNamesAreText(t *testing.T) {
 			}
 		}
 	}
+	h.export(t)
 	for _, path := range []string{"/sessions.csv?page=1", "/audit.csv?page=1"} {
 		w := b.get(path)
 		want(t, w, http.StatusOK)

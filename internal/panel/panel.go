@@ -41,6 +41,7 @@ type Panel struct {
 	log     *slog.Logger
 	pages   *pages
 	reports chan struct{} // held by who reads the audit stream
+	most    int           // records that a file may have
 	peopled atomic.Bool   // there is an account: one that is not goes unnoticed, and harms nothing
 }
 
@@ -59,7 +60,7 @@ func New(o Options) (*Panel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Panel{opts: o, log: o.Logger, pages: p, reports: make(chan struct{}, maxReports)}, nil
+	return &Panel{opts: o, log: o.Logger, pages: p, reports: make(chan struct{}, maxReports), most: maxSaved}, nil
 }
 
 // route is one page.

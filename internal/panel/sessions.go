@@ -21,7 +21,8 @@ type sessionsData struct {
 	List   []past
 	Paging paging
 	Total  int
-	Cut    bool // there are more records than were read
+	More   bool // there are others before those that were read
+	Cut    bool // there are, and they cannot be reached by paging
 	Now    time.Time
 	CSV    string
 	Own    bool // only one's own are shown
@@ -29,12 +30,12 @@ type sessionsData struct {
 
 // pastSessions reads and groups what a filter selects. A session is shown when it
 // began in the time that is asked for.
-func (p *Panel) pastSessions(ctx context.Context, f filter, limit int) ([]past, bool, error) {
+func (p *Panel) pastSessions(ctx context.Context, f filter, read func(wire.AuditFilter) ([]wire.AuditRecord, bool, error)) ([]past, bool, error) {
 	a := f.audit()
 	if !a.Until.IsZero() {
 		a.Until = a.Until.AddDate(0, 0, 1) // sessions that go on past midnight
 	}
-	records, more, err := p.collect(ctx, a, limit)
+	records, more, err := read(a)
 	if err != nil {
 		return nil, false, err
 	}
@@ -66,18 +67,23 @@ func (p *Panel) sessions(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	d := sessionsData{Page: p.mine(r, "Sessions"), Filter: f, Now: time.Now(), CSV: "/sessions.csv?" + f.Query()}
 	d.Own = !d.Admin
-	list, more, err := p.pastSessions(ctx, f, maxShown)
+	n := f.Page*sessionsPage + 1
+	list, more, err := p.pastSessions(ctx, f, func(a wire.AuditFilter) ([]wire.AuditRecord, bool, error) {
+		return p.collect(ctx, a, maxShown, counting(n, func(r wire.AuditRecord) bool {
+			return begins(r) && (f.until.IsZero() || r.Time.Before(f.until))
+		}))
+	})
 	if err != nil {
 		return err
 	}
-	d.Total, d.Cut = len(list), more
-	d.List, d.Paging = slicePage(list, f, sessionsPage)
+	d.Total, d.More, d.Cut = len(list), more, more && len(list) < n
+	d.List, d.Paging = slicePage(list, f, sessionsPage, more)
 	return p.render(w, http.StatusOK, "sessions", d)
 }
 
 // tooMany refuses a file that would lack something.
-func tooMany() error {
-	return pageError{http.StatusRequestEntityTooLarge, fmt.Sprintf("There are more than %d records, and a file without all of them would mislead. Choose fewer days, or use 'livemon audit export'.", maxSaved)}
+func (p *Panel) tooMany() error {
+	return pageError{http.StatusRequestEntityTooLarge, fmt.Sprintf("There are more than %d records, and a file without all of them would mislead. Choose fewer days, or use 'livemon audit export'.", p.most)}
 }
 
 func (p *Panel) sessionsCSV(w http.ResponseWriter, r *http.Request) error {
@@ -87,12 +93,12 @@ func (p *Panel) sessionsCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	list, more, err := p.pastSessions(ctx, f, maxSaved)
+	list, _, err := p.pastSessions(ctx, f, func(a wire.AuditFilter) ([]wire.AuditRecord, bool, error) {
+		records, err := p.saved(ctx, a)
+		return records, false, err
+	})
 	if err != nil {
 		return err
-	}
-	if more {
-		return tooMany()
 	}
 	return sendCSV(w, "livemon-sessions.csv", sessionRows(list, p.opts.Location, time.Now()))
 }

@@ -1,7 +1,7 @@
 // The table of agents. What comes in is kept as a model at once and shown once a
 // frame; only what differs is touched; seconds are counted only where they are seen.
 
-import { announce, elapsed, roleWords, setText, stateWords, word, bdi } from './text.js';
+import { announce, elapsed, roleWords, setText, stamp, stateWords, word, bdi } from './text.js';
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 const stateOrder = ['on-call', 'on-hold', 'in-conference', 'ringing', 'wrap-up', 'idle', 'logged-out'];
@@ -324,7 +324,7 @@ class Row {
       const t = Date.parse(a.since);
       this.since = t > 0 ? t : 0;
       this.time.dateTime = a.since;
-      this.time.title = this.since ? new Date(this.since).toLocaleString() : '';
+      this.time.title = this.since ? stamp(this.since) : '';
       this.count();
     }
     if (before?.user !== a.user) {

@@ -4,10 +4,10 @@
 import { AgentTable } from './agents.js';
 import { call } from './api.js';
 import { LiveDialog } from './live.js';
-import { readMe } from './me.js';
+import { may, onMe, readMe } from './me.js';
 import { Seat } from './seat.js';
 import { Stream } from './stream.js';
-import { announce, bdi, stateWords, word } from './text.js';
+import { announce, bdi, stamp, stateWords, word } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 const open = 'livemon.agents'; // whether the panel is open, in this tab
@@ -44,17 +44,19 @@ const table = new AgentTable(showSelected);
 let shown = '';
 function showSelected() {
   const a = table?.selected;
-  const key = a ? [a.node, a.agent, a.state, table.selectedHidden].join('\u0000') : '';
-  if (key === shown && a) return;
+  const key = [may('listen'), a?.node, a?.agent, a?.state, table.selectedHidden].join('\u0000');
+  if (key === shown) return;
   shown = key;
   const box = $('selected');
-  if (a) box.replaceChildren('Selected: ', bdi(a.agent), ', ' + word(stateWords, a.state).toLowerCase(), table.selectedHidden ? ' (not among those shown)' : '');
+  if (!may('listen')) box.textContent = 'Your account may not listen to calls.';
+  else if (a) box.replaceChildren('Selected: ', bdi(a.agent), ', ' + word(stateWords, a.state).toLowerCase(), table.selectedHidden ? ' (not among those shown)' : '');
   else box.textContent = 'No agent is selected.';
-  $('monitor').setAttribute('aria-disabled', String(!a));
+  $('monitor').setAttribute('aria-disabled', String(!a || !may('listen')));
 }
 $('monitor').addEventListener('click', () => {
   const a = table.selected;
-  if (a) live.open(a);
+  if (!may('listen')) announce('Your account may not listen to calls.');
+  else if (a) live.open(a);
   else announce('Select an agent first: with the checkbox at the left.');
 });
 
@@ -76,7 +78,7 @@ const stream = new Stream('/v1/events?changes=1', {
   down(reason, wait) {
     let left = Math.ceil(wait / 1000);
     clearInterval(seconds);
-    trouble(`${reason} What is shown is from ${new Date(down || Date.now()).toLocaleTimeString()}.`);
+    trouble(`${reason} What is shown is from ${stamp(down || Date.now()).slice(-8)}.`);
     const count = $('connection').querySelector('.again');
     const say = () => { if (count) count.textContent = left > 0 ? ` Trying again in ${left} s.` : ' Trying again…'; left--; };
     say();
@@ -122,5 +124,6 @@ for (const e of ['pointerdown', 'keydown', 'wheel']) addEventListener(e, () => {
 const every = 5 * 60_000;
 setInterval(() => { if (Date.now() - used < every || seat.busy) call('GET', '/v1/me').catch(() => {}); }, every);
 
+onMe(showSelected);
 readMe();
 document.addEventListener('visibilitychange', () => { if (!document.hidden) readMe(); });

@@ -37,6 +37,9 @@ export function elapsed(since) {
   return `${two(Math.floor(s / 3600))}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
 
+// stamp is a time as the other pages have it.
+export const stamp = (ms) => new Date(ms).toLocaleString('sv-SE');
+
 // setText touches the document only where something changes.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
