@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,11 @@ func TestRightsTakenAway(t *testing.T) {
 	h.hears(c.B, c.A)
 	h.hears(c.A, c.B)
 	h.allow(s.Channel, wire.Monitor)
+	b.use("button", "coach")
+	b.has("button", "coach", "cannot be used, and says why", func(n node) bool {
+		return n.props["disabled"] == "true" && strings.Contains(n.description, "no right to coach")
+	})
+	h.hears(c.B, c.A)
 
 	// Without any he is out.
 	h.edit("lead", func(c *wire.AccountChange) { c.Rights = &[]wire.Action{} })

@@ -191,6 +191,8 @@ func TestRefusals(t *testing.T) {
 	other.ask("1001", "1009", true)
 	other.await("the session is on the page", sessionShown("listening"))
 	other.closeLive()
+	b.await("each sees the other", `document.querySelector(".f-hears").innerText.includes("second")`)
+	other.await("each sees the other", `document.querySelector(".f-hears").innerText.includes("lead")`)
 	other.use("button", "coach")
 	other.shows("9022")
 	other.role("monitor")
