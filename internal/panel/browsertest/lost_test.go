@@ -16,7 +16,7 @@ func TestLostConnection(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.account("lead", nil)
-	h.call("5550100", "1001")
+	c := h.call("5550100", "1001")
 	b := h.login("lead")
 	b.expect("net::ERR_", "503 (Service")
 	b.openPanel()
@@ -31,6 +31,9 @@ func TestLostConnection(t *testing.T) {
 	b.await("a banner says so", `!document.querySelector("#connection").hidden && /connect/i.test(document.querySelector("#connection").innerText)`)
 	b.audit("lost connection")
 	before := eval[string](b, `document.querySelector("#agents").innerText`)
+	// What cannot be done now says so, and is not done later.
+	b.use("button", "barge")
+	b.await("the page says that it cannot be done", `/cannot be reached/.test(document.querySelector("section.session .problem").innerText)`)
 	// Meanwhile the world goes on: another call, and a key on the telephone.
 	h.call("5550199", "1002")
 	h.must(h.sim.Press(s.Channel, "4#"))
@@ -43,6 +46,7 @@ func TestLostConnection(t *testing.T) {
 	b.await("the banner is gone", `document.querySelector("#connection").hidden`)
 	b.shows("5550199")
 	b.role("coach")
+	h.hears(c.A, c.B)
 	if !eval[bool](b, "window.notReloaded === true") {
 		t.Error("the page was loaded again")
 	}

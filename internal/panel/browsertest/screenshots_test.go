@@ -28,7 +28,7 @@ func TestScreenshots(t *testing.T) {
 		{"support-1", "1001", ""}, {"support-2", "1002", ""}, {"support-3", "1003", ""}, {"support-4", "1004", ""},
 		{"sales-1", "1005", ""}, {"sales-2", "1006", ""}, {"sales-3", "1007", "Logged Out"},
 	} {
-		agents = append(agents, switchsim.CCAgent{Name: a.name, Contact: "user/" + a.extension + "@example.com", Status: a.status, Queues: []string{a.name[:len(a.name)-2] + "@example.com"}, WrapUp: time.Hour})
+		agents = append(agents, switchsim.CCAgent{Name: a.name, Contact: "user/" + a.extension + "@example.com", Status: a.status, Queues: []string{a.name[:len(a.name)-2] + "@default"}, WrapUp: time.Hour})
 	}
 	h := build(t, func(s *switchsim.Options, _ *monitor.Config) {
 		s.Domain, s.Agents = "example.com", agents
@@ -52,7 +52,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	call := func(number, agent string) switchsim.Call {
 		t.Helper()
-		c, err := h.sim.CallQueue(t.Context(), number, agent[:len(agent)-2]+"@example.com", agent)
+		c, err := h.sim.CallQueue(t.Context(), number, agent[:len(agent)-2]+"@default", agent)
 		h.must(err)
 		state(agent, wire.OnCall)
 		return c
