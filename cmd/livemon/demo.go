@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"livemon/internal/config"
 	"livemon/internal/demo"
 )
 
@@ -16,8 +17,15 @@ func demoCommand() *cli.Command {
 		Description: `Runs a simulated switch, an embedded store and the service in this process, makes
 a call, and walks a supervisor through it. At each step it prints who hears whom,
 as the switch sees it, beside what the table says. It ends with 0 only if all
-agree.`,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "verbose", Usage: "log what the service does, to standard error"}},
+agree.
+
+With --panel it serves the page instead, over agents whose calls come and go, and
+prints its address and a password, until it is interrupted.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "panel", Usage: "serve the page, to look at"},
+			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the page", Value: config.Default().Listen},
+			&cli.BoolFlag{Name: "verbose", Usage: "log what the service does, to standard error"},
+		},
 		Action: func(c *cli.Context) error {
 			if _, err := positional(c); err != nil {
 				return err
@@ -27,6 +35,9 @@ agree.`,
 				w = c.App.ErrWriter
 			}
 			log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			if c.Bool("panel") {
+				return demoPage(c, log)
+			}
 			return demo.Run(c.Context, c.App.Writer, log)
 		},
 	}
