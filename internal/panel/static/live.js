@@ -60,8 +60,12 @@ export class LiveDialog {
     this.#session = null;
     this.#problem('');
     setText($('live-status'), '');
-    this.#phase('ask');
     this.#dialog.querySelector('.live-who').replaceChildren(bdi(agent.agent), ' · ' + word(stateWords, agent.state).toLowerCase(), ...(agent.user ? [' with ', bdi(agent.user)] : []));
+    this.#reset(agent);
+    this.#phase('wait');
+    setText($('live-status'), 'One moment…');
+    this.#dialog.showModal();
+    $('live-title').focus();
     let extensions = [];
     try {
       extensions = await call('GET', '/v1/extensions');
@@ -70,12 +74,14 @@ export class LiveDialog {
     } finally {
       this.#busy = false;
     }
-    this.#fill(extensions, agent);
-    this.#dialog.showModal();
+    setText($('live-status'), '');
+    if (!this.#dialog.open) return;
+    this.#telephones(extensions);
+    this.#phase('ask');
     (extensions.length ? $('live-extension') : $('live-phone')).focus();
   }
 
-  #fill(extensions, agent) {
+  #telephones(extensions) {
     const last = sessionStorage.getItem(remembered) ?? '';
     const choose = extensions.length > 0;
     $('live-extension-field').hidden = !choose;
@@ -86,7 +92,9 @@ export class LiveDialog {
     select.value = has(last) ?? has(me.extension) ?? extensions[0]?.number ?? '';
     $('live-phone').value = last || userOf(me.extension);
     $('live-phone').removeAttribute('aria-invalid');
+  }
 
+  #reset(agent) {
     const speaks = rightsToSpeak.some(may);
     const coaching = $('live-coaching');
     coaching.checked = false;
@@ -104,11 +112,11 @@ export class LiveDialog {
   #phase(phase) {
     const ask = phase === 'ask';
     $('live-ask').hidden = !ask;
-    $('live-steps').hidden = ask;
+    $('live-steps').hidden = ask || phase === 'wait';
     $('live-hangup').hidden = phase !== 'ringing';
     $('live-cancel').hidden = phase === 'on';
-    setText($('live-cancel'), ask ? 'Cancel' : 'Close');
-    $('live-ok').hidden = phase === 'ringing';
+    setText($('live-cancel'), ask || phase === 'wait' ? 'Cancel' : 'Close');
+    $('live-ok').hidden = phase === 'ringing' || phase === 'wait';
     setText($('live-ok'), { ask: 'OK', on: 'Go to the session', over: 'Try again' }[phase] ?? '');
   }
 

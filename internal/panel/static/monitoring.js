@@ -72,9 +72,8 @@ const stream = new Stream('/v1/events?changes=1', {
       case 'error': trouble(`livemon has nothing new at the moment. ${value.code >= 9000 ? value.code + ': ' : ''}${value.message}`); break;
     }
   },
-  up() {
-    clearInterval(seconds);
-  },
+  up() { clearInterval(seconds); },
+  slow() { trouble('livemon takes long to answer.'); },
   down(reason, wait) {
     let left = Math.ceil(wait / 1000);
     clearInterval(seconds);

@@ -11,6 +11,7 @@ export class Seat {
   #box = document.getElementById('own');
   #sections = new Map(); // id -> Section
   #all = [];
+  #stale = true;
 
   constructor() {
     onMe(() => { for (const s of this.#sections.values()) s.render(); });
@@ -34,12 +35,15 @@ export class Seat {
     this.#title();
   }
 
-  // one takes one session, as some answer had it.
-  one(s) {
+  // one takes one session: from the stream, or as some answer had it. Answers may be
+  // older than what the stream has said, which does not repeat itself: while there is
+  // one, they count for what is new only.
+  one(s, streamed = false) {
     let section = this.#sections.get(s.id);
+    if (section && !streamed && !this.#stale && s.status !== 'ended') return section;
     if (!section) {
       if (s.status === 'ended') return null;
-      section = new Section(s, () => this.#drop(s.id), (x) => this.one(x));
+      section = new Section(s, { drop: () => this.#drop(s.id), answered: (x) => this.one(x), alone: () => this.#stale });
       this.#sections.set(s.id, section);
       this.#box.append(section.root);
       section.others(this.#all);
@@ -63,7 +67,10 @@ export class Seat {
     this.#title();
   }
 
-  stale(is) { this.#box.classList.toggle('stale', is); }
+  stale(is) {
+    this.#stale = is;
+    this.#box.classList.toggle('stale', is);
+  }
 
   get busy() { return [...this.#sections.values()].some((s) => s.live); }
 
@@ -81,12 +88,13 @@ export class Seat {
 }
 
 class Section {
-  #drop; #one; #busy = ''; #problem = ''; #signature = ''; #fetching = null; #again = false; #looking = false; #others = [];
+  #on; #news = null; #busy = ''; #problem = ''; #signature = ''; #fetching = null; #again = false; #looking = false; #others = [];
 
-  constructor(s, drop, one) {
+  // on.drop() when it is to go, on.answered(session) with what was answered,
+  // on.alone() whether there is nothing but answers.
+  constructor(s, on) {
     this.session = s;
-    this.#drop = drop;
-    this.#one = one;
+    this.#on = on;
     this.root = document.getElementById('session').content.firstElementChild.cloneNode(true);
     const q = (x) => this.root.querySelector(x);
     const id = 'session-' + crypto.getRandomValues(new Uint32Array(2)).join('');
@@ -132,7 +140,7 @@ class Section {
       const follow = this.follow.value;
       this.#do('Changing what you listen to', () => call('PUT', sessionPath(this.session.id, '/follow'), { follow }));
     });
-    this.dismiss.addEventListener('click', () => this.#drop());
+    this.dismiss.addEventListener('click', () => this.#on.drop());
     this.render();
   }
 
@@ -141,6 +149,7 @@ class Section {
   update(s) {
     if (this.session.status === 'ended') return; // nothing comes after the end
     this.session = s;
+    this.#news?.();
     this.render();
   }
 
@@ -162,9 +171,10 @@ class Section {
     this.#problem = '';
     this.render();
     try {
+      const before = this.session;
       const s = await f();
-      this.#busy = '';
-      this.#one(s);
+      this.#on.answered(s);
+      if (this.session === before && !this.#on.alone()) await new Promise((resolve) => { this.#news = resolve; setTimeout(resolve, 500); });
     } catch (err) {
       this.#problem = err instanceof Problem ? err.text : String(err);
       if (err instanceof Problem && err.status === 403) readMe();
@@ -233,7 +243,7 @@ class Section {
     }
     setText(this.why, [...reasons].join(' '));
     this.why.hidden = reasons.size === 0;
-    if (document.activeElement !== this.follow && this.follow.value !== s.follow || !this.#busy) this.follow.value = s.follow || 'call';
+    if (!this.#busy) this.follow.value = s.follow || 'call';
     this.follow.disabled = ended;
     setText(this.alert, this.#problem);
     this.alert.hidden = !this.#problem;

@@ -7,12 +7,14 @@ import { setClock } from './text.js';
 
 const silence = 40_000; // two heartbeats of 15 s, and some
 const hiddenFor = 60_000; // a tab that nobody looks at gives its connection back
+const patience = 3_000; // for the first event
 const first = 500, last = 15_000;
 
 export class Stream {
-  #path; #on; #abort = null; #timer = 0; #wait = first; #dead = 0; #hidden = 0; #stopped = false;
+  #path; #on; #abort = null; #timer = 0; #wait = first; #dead = 0; #slow = 0; #hidden = 0; #stopped = false;
 
-  // on.event(name, value), on.up(), on.down(reason, milliseconds until the next try)
+  // on.event(name, value), on.up(), on.slow() when there is nothing yet after a
+  // while, on.down(reason, milliseconds until the next try)
   constructor(path, on) {
     this.#path = path;
     this.#on = on;
@@ -40,6 +42,7 @@ export class Stream {
   #close() {
     clearTimeout(this.#timer);
     clearTimeout(this.#dead);
+    clearTimeout(this.#slow);
     this.#abort?.abort();
     this.#abort = null;
   }
@@ -60,6 +63,8 @@ export class Stream {
       this.#dead = setTimeout(() => { if (this.#abort === abort) this.#lost('livemon has gone silent.'); }, silence);
     };
     alive();
+    clearTimeout(this.#slow);
+    this.#slow = setTimeout(() => { if (this.#abort === abort) this.#on.slow(); }, patience);
     try {
       const res = await open(this.#path, abort.signal);
       setClock(res.headers.get('Date'));
@@ -67,6 +72,7 @@ export class Stream {
       const parse = parser((name, data) => {
         if (this.#abort !== abort) return;
         const value = JSON.parse(data);
+        clearTimeout(this.#slow);
         if (name !== 'error') {
           this.#wait = first;
           this.#on.up();
