@@ -102,14 +102,16 @@ func sameAgent(a, b wire.Agent) bool {
 		a.Call == b.Call && a.User == b.User && a.Direction == b.Direction && a.Queue == b.Queue && slices.Equal(a.Supervisors, b.Supervisors)
 }
 
-// extension is that of an agent, "" where it is not known.
-func (l *agentList) extension(node, agent string) string {
-	if l != nil {
-		if e := l.index[AgentKey{node, agent}]; e != nil {
-			return e.agent.Extension
-		}
+// extension is that of an agent, and whether there is such an agent.
+func (l *agentList) extension(node, agent string) (extension string, known bool) {
+	if l == nil {
+		return "", false
 	}
-	return ""
+	e := l.index[AgentKey{node, agent}]
+	if e == nil {
+		return "", false
+	}
+	return e.agent.Extension, true
 }
 
 // as returns the agent encoded as a reader sees him. What differs between readers

@@ -58,7 +58,7 @@ func (s *server) exportAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	release, err := s.occupy()
+	release, err := s.occupy(r.Context())
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,36 @@ func TestAskingByCookie(t *testing.T) {
 	}
 }
 
+// One account's streams leave places for others'.
+func TestOneAccountCannotTakeAllPlaces(t *testing.T) {
+	_, _, h, secret := loggedIn(t)
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	ask := func(header, value string) *http.Response {
+		r, _ := http.NewRequestWithContext(ctx, "GET", srv.URL+"/v1/events?only=agents", nil)
+		r.Header.Set(header, value)
+		res, err := srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		return res
+	}
+	for range api.MaxWaitingOf {
+		if res := ask("Cookie", "livemon="+secret); res.StatusCode != 200 {
+			t.Fatal(res.Status)
+		}
+	}
+	if res := ask("Cookie", "livemon="+secret); res.StatusCode != 503 {
+		t.Errorf("one more: %s", res.Status)
+	}
+	if res := ask("Authorization", "Bearer "+token); res.StatusCode != 200 {
+		t.Errorf("somebody else: %s", res.Status)
+	}
+	cancel()
+}
+
 // What a hook answers is not trusted to be somebody.
 func TestAHookThatFindsNobody(t *testing.T) {
 	for name, c := range map[string]struct {

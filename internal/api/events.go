@@ -13,14 +13,25 @@ import (
 	"livemon/internal/wire"
 )
 
-// occupy takes one of the places for requests that wait.
-func (s *server) occupy() (release func(), err error) {
-	select {
-	case s.waiting <- struct{}{}:
-		return func() { <-s.waiting }, nil
-	default:
+// occupy takes one of the places for requests that wait. No account can take so
+// many that others find none.
+func (s *server) occupy(ctx context.Context) (release func(), err error) {
+	actor, _ := wire.ActorOf(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting >= maxWaiting || actor.Account != "" && s.waitingOf[actor.Account] >= maxWaitingOf {
 		return nil, httpError{http.StatusServiceUnavailable, "too many event streams and long polls are open; try again later"}
 	}
+	s.waiting++
+	s.waitingOf[actor.Account]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waiting--
+		if s.waitingOf[actor.Account]--; s.waitingOf[actor.Account] == 0 {
+			delete(s.waitingOf, actor.Account)
+		}
+	}, nil
 }
 
 // whenStopping calls f once the server is about to stop, unless the function
@@ -51,7 +62,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 	if changes != "" && changes != "0" && changes != "1" {
 		return badRequest("changes must be 0 or 1")
 	}
-	release, err := s.occupy()
+	release, err := s.occupy(r.Context())
 	if err != nil {
 		return err
 	}
@@ -324,7 +335,8 @@ func (st *stream) addSessions(l sessionList, agents *agentList) error {
 	}
 	list := []wire.Session{}
 	for _, x := range l.list {
-		if v, visible := st.look.Session(x, agents.extension(x.Node, x.Agent)); visible {
+		extension, known := agents.extension(x.Node, x.Agent)
+		if v, visible := st.look.Session(x, extension, known); visible {
 			list = append(list, v)
 		}
 	}

@@ -32,5 +32,8 @@ func Decode(body []byte, dst any) error { return decodeObject(body, dst) }
 // MaxWaiting is the number of requests that may wait at a time.
 const MaxWaiting = maxWaiting
 
+// MaxWaitingOf is the number of those that may be one account's.
+const MaxWaitingOf = maxWaitingOf
+
 // SameAgent is how the event streams tell that nothing about an agent has changed.
 var SameAgent = sameAgent

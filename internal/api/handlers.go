@@ -172,7 +172,7 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) error {
 	if err := firstError(checkStatus(status), checkAnyRole(role)); err != nil {
 		return err
 	}
-	release, err := s.occupy()
+	release, err := s.occupy(r.Context())
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"livemon/internal/guard"
@@ -18,6 +19,7 @@ const (
 	writeTimeout = 15 * time.Second // for one write of an answer
 	maxWait      = 60 * time.Second // of a long poll
 	maxWaiting   = 256              // event streams and long polls at a time
+	maxWaitingOf = 32               // those of one account
 	heartbeat    = 15 * time.Second // between two lines of an event stream, at most
 	askAgain     = time.Minute      // after which an event stream's reader is looked at again
 	minInterval  = 100 * time.Millisecond
@@ -58,7 +60,10 @@ type server struct {
 
 	agentFeed   *feed[*agentList]
 	sessionFeed *feed[sessionList]
-	waiting     chan struct{} // one token for each event stream and long poll
+
+	mu        sync.Mutex
+	waiting   int            // event streams and long polls
+	waitingOf map[string]int // those of each account
 }
 
 // route is one operation. Every route is in openapi.yaml and the reverse.
@@ -100,7 +105,7 @@ func NewServer(svc wire.Service, o ServerOptions) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{svc: guard.New(svc, o.Accounts), accounts: o.Accounts, auth: newAuthorizer(o), log: o.Logger, version: o.Version, stopping: o.Stopping, waiting: make(chan struct{}, maxWaiting),
+	s := &server{svc: guard.New(svc, o.Accounts), accounts: o.Accounts, auth: newAuthorizer(o), log: o.Logger, version: o.Version, stopping: o.Stopping, waitingOf: map[string]int{},
 		agentFeed: newFeed(svc.Changed, readAgents(svc)), sessionFeed: newFeed(svc.Changed, readSessions(svc))}
 
 	mux := http.NewServeMux()

@@ -37,8 +37,9 @@ func (g *Guard) Audit(ctx context.Context, f wire.AuditFilter) ([]wire.AuditReco
 	}
 	seen := make([]wire.AuditRecord, 0, len(list))
 	for _, rec := range list {
-		v, visible := look.Agent(wire.Agent{Agent: rec.Agent, Extension: extension(rec.Node, rec.Agent), Node: rec.Node, User: rec.User})
-		if rec.Event == refused && !visible {
+		ext, known := extension(rec.Node, rec.Agent)
+		v, visible := look.Agent(wire.Agent{Agent: rec.Agent, Extension: ext, Node: rec.Node, User: rec.User})
+		if rec.Event == refused && !(visible && known) {
 			continue
 		}
 		rec.User = v.User // none, if the agent is not visible any more

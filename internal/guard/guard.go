@@ -95,7 +95,7 @@ func (g *Guard) Sessions(ctx context.Context) ([]wire.Session, error) {
 	}
 	seen := make([]wire.Session, 0, len(list))
 	for _, x := range list {
-		if v, ok := look.Session(x, extension(x.Node, x.Agent)); ok {
+		if v, ok := look.session(x, extension); ok {
 			seen = append(seen, v)
 		}
 	}
@@ -122,7 +122,7 @@ func (g *Guard) see(ctx context.Context, id string, read func(context.Context, s
 	if err != nil {
 		return wire.Session{}, hidden(err, noSession(id))
 	}
-	if v, ok := look.Session(x, extension(x.Node, x.Agent)); ok {
+	if v, ok := look.session(x, extension); ok {
 		return v, nil
 	}
 	return wire.Session{}, noSession(id)

@@ -81,7 +81,8 @@ func setUp(t *testing.T) house {
 	}
 	fake.SetAgents(list)
 	for id, x := range map[string]wire.Session{
-		"visible": {Agent: "1001@example.com", Account: "peer"}, "hidden": {Agent: "1003@example.com", Account: "peer"},
+		"of-one-unknown": {Agent: "1001@elsewhere.example", Account: "peer"}, // may be anybody
+		"visible":        {Agent: "1001@example.com", Account: "peer"}, "hidden": {Agent: "1003@example.com", Account: "peer"},
 		"of-a-peer": {Agent: "desk", Account: "admin"}, "own": {Agent: "1003@example.com", Account: "sue"},
 		"operators": {Agent: "1003@example.com", Supervisor: "sue"}, // the operator may give any name
 	} {
@@ -104,7 +105,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		sessions string
 		number   string // of the first agent whom he sees
 	}{
-		"operator": {operator, "1001@example.com 1003@example.com desk anna@example.com anna@other.example", "hidden of-a-peer operators own visible", "+15550100"},
+		"operator": {operator, "1001@example.com 1003@example.com desk anna@example.com anna@other.example", "hidden of-a-peer of-one-unknown operators own visible", "+15550100"},
 		"admin":    {admin, "", "of-a-peer", ""},
 		"lead":     {lead, "1001@example.com anna@example.com", "visible", "+15550100"},
 		"sue":      {sue, "1001@example.com anna@example.com", "own visible", "******100"},
@@ -172,7 +173,7 @@ func TestWhatMayNotBeSeenIsNotThere(t *testing.T) {
 	for name, who := range map[string]wire.Actor{"sue": sue, "lead": lead, "admin": admin, "gone": gone, "nobody": nobody} {
 		ctx := as(t, who)
 		for door, open := range sessionDoors(h) {
-			for _, id := range []string{"hidden", "of-a-peer", "operators"} {
+			for _, id := range []string{"hidden", "of-a-peer", "of-one-unknown", "operators"} {
 				if who == admin && id == "of-a-peer" {
 					continue // is his
 				}

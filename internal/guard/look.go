@@ -38,12 +38,14 @@ func (l Look) Agent(a wire.Agent) (wire.Agent, bool) {
 }
 
 // Session returns a session as he sees it, and whether he does at all. extension
-// is that of the session's agent, where it is known.
-func (l Look) Session(x wire.Session, extension string) (wire.Session, bool) {
+// is that of the session's agent; where the agent is not known, it is not known
+// either whether it is a superior's, and only his own sessions are seen.
+func (l Look) Session(x wire.Session, extension string, known bool) (wire.Session, bool) {
 	if l.view == nil {
 		return x, true
 	}
 	v, visible := l.view(wire.Agent{Agent: x.Agent, Extension: extension, Node: x.Node, User: x.User})
+	visible = visible && known
 	own := l.own(x)
 	switch {
 	case visible:
@@ -54,17 +56,26 @@ func (l Look) Session(x wire.Session, extension string) (wire.Session, bool) {
 	return x, visible || own
 }
 
+// session is Session by the extensions that are known.
+func (l Look) session(x wire.Session, of extensionOf) (wire.Session, bool) {
+	extension, known := of(x.Node, x.Agent)
+	return l.Session(x, extension, known)
+}
+
 // own tells whether a session is his. Its supervisor's name does not count: whoever
 // has the operator's token can give any.
 func (l Look) own(x wire.Session) bool { return l.account != "" && x.Account == l.account }
 
 type place struct{ node, agent string }
 
+// extensionOf returns an agent's extension, and whether there is such an agent.
+type extensionOf func(node, agent string) (extension string, known bool)
+
 // looker returns how who asks sees sessions, and the extensions of their agents.
-func (g *Guard) looker(ctx context.Context) (Look, func(node, agent string) string, error) {
+func (g *Guard) looker(ctx context.Context) (Look, extensionOf, error) {
 	look, err := g.Look(ctx)
 	if err != nil || look.All() {
-		return look, func(string, string) string { return "" }, err
+		return look, func(string, string) (string, bool) { return "", false }, err
 	}
 	agents, err := g.svc.Agents(ctx)
 	if err != nil {
@@ -72,9 +83,10 @@ func (g *Guard) looker(ctx context.Context) (Look, func(node, agent string) stri
 	}
 	extensions := make(map[place]string, len(agents))
 	for _, a := range agents {
-		if a.Extension != "" {
-			extensions[place{a.Node, a.Agent}] = a.Extension
-		}
+		extensions[place{a.Node, a.Agent}] = a.Extension
 	}
-	return look, func(node, agent string) string { return extensions[place{node, agent}] }, nil
+	return look, func(node, agent string) (string, bool) {
+		extension, known := extensions[place{node, agent}]
+		return extension, known
+	}, nil
 }

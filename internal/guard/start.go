@@ -32,7 +32,7 @@ func (g *Guard) StartSession(ctx context.Context, req wire.MonitorRequest) (wire
 		x.User = "" // the session is on all the same
 		return x, nil
 	}
-	x, _ = look.Session(x, a.Extension)
+	x, _ = look.Session(x, a.Extension, true)
 	return x, nil
 }
 
