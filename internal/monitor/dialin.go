@@ -75,6 +75,10 @@ func (m *Monitor) dialIn(ctx context.Context, oc *esl.OutboundCall) {
 		}
 		return
 	}
+	if errors.Is(err, errHungUp) {
+		log.Info("a supervisor hung up before he listened")
+		return
+	}
 	log.Info("a supervisor was refused", "error", err)
 	if !errors.Is(err, errTold) {
 		p.play(talk, fsconf.PlayString(p.n.conf(), codeOf(err).Digits()))
@@ -84,6 +88,9 @@ func (m *Monitor) dialIn(ctx context.Context, oc *esl.OutboundCall) {
 
 // errTold marks what the supervisor has been told already.
 var errTold = errors.New("the supervisor has been told")
+
+// errHungUp says that the supervisor has hung up.
+var errHungUp = errors.New("the supervisor has hung up")
 
 // codeOf is what a supervisor hears of an error. An agent who does not exist is
 // nobody's to listen to.
@@ -140,6 +147,9 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 
 // refused records a refusal that no session's request will.
 func (p *caller) refused(who wire.Actor, err error) {
+	if errors.Is(err, errHungUp) {
+		return
+	}
 	if fault.Of(err) == 0 {
 		err = fault.Wrap(codeOf(err), "dial in", err)
 	}
@@ -217,6 +227,9 @@ func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error
 		if err != nil {
 			return wire.Account{}, err
 		}
+		if digits == "" {
+			continue // silence is no wrong PIN
+		}
 		a, err := p.m.policy.CheckPIN(ctx, extension, digits, from)
 		var wait *wire.WaitError
 		switch {
@@ -246,16 +259,20 @@ func (p *caller) play(ctx context.Context, file string) {
 func (p *caller) ask(ctx context.Context, file string, most int, terminators, keys string) (string, error) {
 	channel := p.oc.Channel()
 	digits := ""
-	_, err := p.n.sw().API(ctx, "uuid_setvar_multi "+channel+" sensitive_dtmf=true;read_result=")
+	sw := context.WithoutCancel(ctx) // his hanging up must not end the connection that all commands take
+	_, err := p.n.sw().API(sw, "uuid_setvar_multi "+channel+" sensitive_dtmf=true;read_result=")
 	if err == nil {
 		err = p.oc.ExecuteWait(ctx, "play_and_get_digits",
 			fmt.Sprintf("1 %d 1 %d %s %s %s %s ^[%s]+$", most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, keys))
 	}
 	if err == nil {
-		digits, err = p.n.sw().API(ctx, "uuid_getvar "+channel+" "+varDigits)
+		digits, err = p.n.sw().API(sw, "uuid_getvar "+channel+" "+varDigits)
 	}
-	result, rerr := p.n.sw().API(ctx, "uuid_getvar "+channel+" read_result")
-	_, cleared := p.n.sw().API(ctx, "uuid_setvar_multi "+channel+" "+varDigits+"=;"+varDigits+"_invalid=;sensitive_dtmf=")
+	result, rerr := p.n.sw().API(sw, "uuid_getvar "+channel+" read_result")
+	_, cleared := p.n.sw().API(sw, "uuid_setvar_multi "+channel+" "+varDigits+"=;"+varDigits+"_invalid=;sensitive_dtmf=")
+	if ctx.Err() != nil || errors.Is(err, esl.ErrClosed) || isRefusal(cleared) {
+		return "", errHungUp
+	}
 	if err = errors.Join(err, rerr, cleared); err != nil {
 		return "", fault.Wrap(fault.SwitchTimeout, "dial in", err)
 	}
@@ -272,12 +289,14 @@ func (p *caller) ask(ctx context.Context, file string, most int, terminators, ke
 // forget takes back what he has pressed too much: it would answer the next question.
 func (p *caller) forget(ctx context.Context) { _ = p.oc.ExecuteWait(ctx, "flush_dtmf", "") }
 
-// nodeOf finds the node that a channel is on. Its events may still be on their way.
+// nodeOf finds the node that a channel is on. Its events may still be on their
+// way; nothing but the tracker says when they have come.
 func (m *Monitor) nodeOf(ctx context.Context, channel string) *node {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
 	for {
-		changed := m.Changed()
 		for _, n := range m.nodes {
 			n.mu.Lock()
 			_, ok := n.tracker.Leg(channel)
@@ -287,7 +306,7 @@ func (m *Monitor) nodeOf(ctx context.Context, channel string) *node {
 			}
 		}
 		select {
-		case <-changed:
+		case <-look.C:
 		case <-ctx.Done():
 			return nil
 		}

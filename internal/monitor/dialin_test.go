@@ -250,6 +250,23 @@ func TestDialInHangsUpAtThePrompt(t *testing.T) {
 	o.hangup(ch)
 	o.gone(ch)
 	o.until("nothing is left", func() bool { return len(o.sim.Channels()) == 0 })
+	// Silence is no wrong PIN either.
+	ch = o.dial("1002", "1001")
+	for i := range 3 {
+		o.played(ch, "pin", i+1)
+		if i < 2 {
+			o.press(ch, "#")
+		}
+	}
+	o.press(ch, "4711#")
+	o.played(ch, "wait", 1)
+	o.hangup(ch)
+	o.until("nothing is left", func() bool { return len(o.sim.Channels()) == 0 })
+	for _, r := range must(o.store.Audit(t.Context(), wire.AuditFilter{})) {
+		if r.Event == "refused" && r.Code != int(fault.PupilGone) || r.Event == "login-refused" {
+			t.Errorf("recorded %+v", r)
+		}
+	}
 }
 
 func TestDialInMustHaveAPIN(t *testing.T) {

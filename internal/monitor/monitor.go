@@ -381,6 +381,7 @@ func (m *Monitor) RemoveExtension(ctx context.Context, number string) error {
 
 // Doctor implements wire.Service.
 func (m *Monitor) Doctor(ctx context.Context) ([]wire.Finding, error) {
+	ctx = context.WithoutCancel(ctx) // whoever asks and goes must not end the connection that all commands take
 	var out []wire.Finding
 	redis := wire.Finding{Check: "state store", OK: true, Detail: "Redis answers"}
 	if m.store.Embedded() {

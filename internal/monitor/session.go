@@ -79,6 +79,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if early == nil {
 		a, tc, onCall = n.settledCall(ctx, agent)
 	}
+	ctx = context.WithoutCancel(ctx) // whoever asks and goes must not end the connection that all commands take
 	x := wire.Session{ID: newID(), Supervisor: r.Supervisor, Account: by.Account, Phone: r.Phone, Agent: agent, Status: wire.Requested, Role: wire.Joining, Desired: wire.Monitor,
 		Coaching: r.Coaching, Follow: r.Follow, Since: time.Now().UTC(), Node: n.name, Call: tc.ID, Room: tc.Room, Channel: channel, User: tc.UserNumber}
 	if x.Channel == "" {
