@@ -29,7 +29,7 @@ type auditData struct {
 
 // auditEvents are the events that can be asked for by name.
 func auditEvents() []string {
-	return []string{"requested", "listening", "role", "refused", "waiting", "followed", "follow", "ended", "adopted", "login", "login-refused", "logout",
+	return []string{"requested", "listening", "role", "refused", "left", "followed", "waiting", "follow", "ended", "adopted", "login", "login-refused", "logout",
 		"account-added", "account-changed", "account-removed", "account-unlocked", "team-added", "team-changed", "team-removed", "token-added", "token-removed", "trimmed", "unreadable"}
 }
 

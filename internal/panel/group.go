@@ -52,18 +52,19 @@ func (p past) Agent() string {
 	return p.Agents[len(p.Agents)-1]
 }
 
-// Lasted is how long he was able to listen, up to now where it is live; 0 where
-// that is not known.
+// Lasted is how long he was able to listen, up to now where he still is; what
+// ended nobody knows when does not count.
 func (p past) Lasted(now time.Time) time.Duration {
-	switch {
-	case p.Listened.IsZero():
-		return 0
-	case !p.Ended.IsZero():
-		return max(p.Ended.Sub(p.Listened), 0)
-	case p.Live:
-		return max(now.Sub(p.Listened), 0)
+	var sum time.Duration
+	for _, s := range p.Roles {
+		switch {
+		case !s.To.IsZero():
+			sum += s.To.Sub(s.From)
+		case p.Live:
+			sum += max(now.Sub(s.From), 0)
+		}
 	}
-	return 0
+	return sum
 }
 
 // Outcome is how it ended, in a few words.
@@ -170,7 +171,7 @@ func (p *past) add(r wire.AuditRecord) {
 			p.Listened = r.Time // what came before is not among the records
 		}
 		p.role(r.To, r)
-	case "waiting":
+	case "left", "followed", "waiting": // he hears nobody until he listens to another call
 		p.role("", r)
 	case "refused":
 		p.Refused++

@@ -140,7 +140,7 @@ func changes(r *http.Request) bool { return r.Method != http.MethodGet && r.Meth
 // the login page, which sends who has a login back.
 func fromAfar(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
-		len(r.Cookies()) == 0 && !strings.HasPrefix(r.URL.Path, "/fragment/")
+		!strings.HasPrefix(r.URL.Path, "/fragment/")
 }
 
 // checkOrigin refuses what another site's page has sent. Browsers set these

@@ -61,6 +61,24 @@ func TestNoPageHasAnythingInline(t *testing.T) {
 	}
 }
 
+// TestScriptsMakeNoMarkup looks for what would make markup, or code, of text.
+func TestScriptsMakeNoMarkup(t *testing.T) {
+	for name, kind := range staticTypes {
+		if !strings.HasPrefix(kind, "text/javascript") {
+			continue
+		}
+		data, err := staticFiles.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "setAttribute('style'", "setAttribute('on", "createContextualFragment", "localStorage", "http:", "https:", "//cdn"} {
+			if bytes.Contains(data, []byte(bad)) {
+				t.Errorf("%s has %s", name, bad)
+			}
+		}
+	}
+}
+
 func TestOtherMethodsAreRefused(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser(t).enter("anna")

@@ -46,12 +46,15 @@ export class AgentTable {
   #template = document.querySelector('#row').content.firstElementChild;
   #body = document.getElementById('rows');
   #loaded = false;
-  #seen; #selectedChanged; #told = 0;
+  #seen; #selectedChanged; #open; #told = 0;
   #misplaced = new Set(); // rows that stand where they stood before their last changes
   #ordered = 0; #ordering = 0;
 
-  constructor(selectedChanged) {
+  // selectedChanged() is told whenever there is something new about the selected
+  // agent, open() that one wants to listen to him.
+  constructor(selectedChanged, open) {
     this.#selectedChanged = selectedChanged;
+    this.#open = open;
     this.#seen = new IntersectionObserver((entries) => {
       for (const e of entries) {
         const row = e.target.livemonRow;
@@ -79,6 +82,7 @@ export class AgentTable {
       const row = e.target.closest('tr')?.livemonRow;
       if (row) this.#select(e.target.checked ? row.key : null);
     });
+    this.#body.addEventListener('keydown', (e) => this.#key(e));
     this.#filter();
   }
 
@@ -180,6 +184,22 @@ export class AgentTable {
     const i = this.#sorted.indexOf(row);
     const heir = this.#sorted.slice(i + 1).find(stays) ?? this.#sorted.slice(0, i).findLast(stays);
     (heir?.box ?? document.getElementById('filter')).focus({ preventScroll: true });
+  }
+
+  // key leads through the rows: with many of them, Tab alone would take long, and
+  // the button is far from the row.
+  #key(e) {
+    const row = e.target.closest('tr')?.livemonRow;
+    if (!row || e.target !== row.box || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey) return;
+    const shown = this.#sorted.filter((r) => !r.tr.hidden);
+    const i = shown.indexOf(row);
+    const to = { ArrowDown: shown[i + 1], ArrowUp: shown[i - 1], Home: shown[0], End: shown.at(-1) }[e.key];
+    if (to) to.box.focus();
+    else if (e.key === 'Enter') {
+      this.#select(row.key);
+      this.#open();
+    } else if (!['ArrowDown', 'ArrowUp'].includes(e.key)) return;
+    e.preventDefault();
   }
 
   // order puts rows where they belong now: those that are new, and those that stand wrong.

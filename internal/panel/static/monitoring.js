@@ -40,7 +40,7 @@ function show(s) {
   seat.show(s);
 }
 
-const table = new AgentTable(showSelected);
+const table = new AgentTable(showSelected, start);
 let shown = '';
 function showSelected() {
   const a = table?.selected;
@@ -53,12 +53,13 @@ function showSelected() {
   else box.textContent = 'No agent is selected.';
   $('monitor').setAttribute('aria-disabled', String(!a || !may('listen')));
 }
-$('monitor').addEventListener('click', () => {
+$('monitor').addEventListener('click', start);
+function start() {
   const a = table.selected;
   if (!may('listen')) announce('Your account may not listen to calls.');
   else if (a) live.open(a);
   else announce('Select an agent first: with the checkbox at the left.');
-});
+}
 
 let down = 0; // the time since when nothing new has come
 let seconds = 0;
@@ -73,6 +74,7 @@ const stream = new Stream('/v1/events?changes=1', {
     }
   },
   up() { clearInterval(seconds); },
+  needed: () => seat.busy,
   slow() { trouble('livemon takes long to answer.'); },
   down(reason, wait) {
     let left = Math.ceil(wait / 1000);

@@ -14,7 +14,8 @@ export class Stream {
   #path; #on; #abort = null; #timer = 0; #wait = first; #dead = 0; #slow = 0; #hidden = 0; #stopped = false;
 
   // on.event(name, value), on.up(), on.slow() when there is nothing yet after a
-  // while, on.down(reason, milliseconds until the next try)
+  // while, on.down(reason, milliseconds until the next try), on.needed() whether it
+  // must go on though nobody looks
   constructor(path, on) {
     this.#path = path;
     this.#on = on;
@@ -22,9 +23,14 @@ export class Stream {
     addEventListener('online', () => this.retry());
     addEventListener('pagehide', () => this.#close());
     document.addEventListener('visibilitychange', () => {
-      clearTimeout(this.#hidden);
+      clearInterval(this.#hidden);
       if (document.hidden) {
-        this.#hidden = setTimeout(() => { this.#close(); this.#stopped = true; }, hiddenFor);
+        this.#hidden = setInterval(() => {
+          if (this.#on.needed()) return;
+          clearInterval(this.#hidden);
+          this.#close();
+          this.#stopped = true;
+        }, hiddenFor);
       } else if (this.#stopped) {
         this.retry();
       }
