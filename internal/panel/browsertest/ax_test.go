@@ -150,20 +150,6 @@ func (b *tab) markup(n node) string {
 	return html[:min(len(html), 160)]
 }
 
-// focused returns what has the keyboard.
-func (b *tab) focused(ctx context.Context) (node, error) {
-	el, err := b.object(ctx, "document.activeElement")
-	if err != nil || el == "" {
-		return node{}, err
-	}
-	no := false
-	r, err := chromedp.Call(ctx, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{ObjectID: el, FetchRelatives: &no})
-	if err != nil || len(r.Nodes) == 0 {
-		return node{}, err
-	}
-	return toNode(r.Nodes[0]), nil
-}
-
 // keys presses keys; see the package kb for those without a character.
 func (b *tab) keys(keys string, with ...chromedp.Modifier) {
 	b.t.Helper()
@@ -185,20 +171,15 @@ func (b *tab) backTo(role, name string) node {
 
 func (b *tab) tabWith(role, name string, with ...chromedp.Modifier) node {
 	b.t.Helper()
-	if role != "" {
-		b.find(role, name)
-	}
-	re := says(name)
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
+	n := b.find(role, name)
+	target := call(b, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: n.id}).Object.ObjectID
+	call(b, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: target, FunctionDeclaration: "function() { window.tabTarget = this; }"})
 	var passed []string
 	for range 150 {
-		n, err := b.focused(ctx)
-		b.must(err)
-		if n.is(role, re) {
+		if eval[bool](b, "document.activeElement === window.tabTarget") {
 			return n
 		}
-		passed = append(passed, n.String())
+		passed = append(passed, eval[string](b, `document.activeElement.outerHTML.split(">")[0]`))
 		b.keys(kb.Tab, with...)
 	}
 	b.t.Fatalf("the Tab key does not reach %s %q, but %s", role, name, strings.Join(passed, ", "))
@@ -221,7 +202,7 @@ func (b *tab) use(role, name string) {
 // fill goes to a field with the Tab key and types into it.
 func (b *tab) fill(name, value string) {
 	b.t.Helper()
-	b.tabTo("", name)
+	b.tabTo("textbox|searchbox", name)
 	b.keys("a", chromedp.ModifierCtrl)
 	b.keys(value)
 }
