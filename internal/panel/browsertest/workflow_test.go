@@ -112,6 +112,16 @@ func TestClickToCoach(t *testing.T) {
 	h.hears(c.B, c.A)
 	h.allow(leg, wire.Monitor)
 
+	// Hold is told, on the session and in the panel.
+	row := `[...document.querySelectorAll("#rows tr")].find((r) => r.innerText.includes("1001")).innerText`
+	b.await("the panel says who listens", `/lead\s+monitor/.test(`+row+`)`)
+	h.must(h.sim.Hold(c.B))
+	b.shows("The agent has put the customer on hold")
+	b.await("the panel says so", row+`.includes("On hold")`)
+	h.must(h.sim.Unhold(c.B))
+	b.await("it is over", `!document.querySelector("section.session").innerText.includes("on hold") && `+row+`.includes("On a call")`)
+	h.hears(c.A, c.B)
+
 	// And the page the telephone.
 	h.allow(leg, wire.Monitor, wire.Barge)
 	b.use("button", "barge")
