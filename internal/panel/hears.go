@@ -185,9 +185,6 @@ func (h *hearing) draw(heard func(listener, speaker party) bool) {
 	if len(below) > 0 {
 		place(below, 150)
 		h.Height = 180
-		if len(below) > 1 {
-			h.Height = 210
-		}
 	}
 	for i, a := range h.Parties {
 		for _, b := range h.Parties[i+1:] {
@@ -201,6 +198,9 @@ func (h *hearing) draw(heard func(listener, speaker party) bool) {
 					e.Role = b.Role
 				}
 				h.Edges = append(h.Edges, e)
+				if a.Y == b.Y && a.member.Party == conference.Supervisor {
+					h.Height = 205 // it goes below them
+				}
 			}
 		}
 	}
@@ -211,14 +211,14 @@ func join(a, b party, there, back bool) edge {
 	var e edge
 	if a.Y == b.Y && a.member.Party == conference.Supervisor {
 		// Beside one another there may be others in between: below them.
-		bottom, low := float64(a.Y+boxHeight/2), float64(a.Y+boxHeight/2+30)
+		bottom, low := float64(a.Y+boxHeight/2+3), float64(a.Y+boxHeight/2+42)
 		ax, bx := float64(a.X), float64(b.X)
-		e.Path = fmt.Sprintf("M%.0f %.0f Q%.0f %.0f %.0f %.0f", ax, bottom, (ax+bx)/2, low, bx, bottom)
+		e.Path = fmt.Sprintf("M%.0f %.0f C%.0f %.0f %.0f %.0f %.0f %.0f", ax, bottom, ax, low, bx, low, bx, bottom)
 		if there {
-			e.Heads = append(e.Heads, head(bx, bottom, bx-(ax+bx)/2, bottom-low))
+			e.Heads = append(e.Heads, head(bx, bottom, 0, -1))
 		}
 		if back {
-			e.Heads = append(e.Heads, head(ax, bottom, ax-(ax+bx)/2, bottom-low))
+			e.Heads = append(e.Heads, head(ax, bottom, 0, -1))
 		}
 		return e
 	}

@@ -127,7 +127,7 @@ class Section {
     }
     this.takeover.addEventListener('click', async () => {
       if (this.#refused('takeover') || this.#busy) return;
-      if (await confirm('Disconnect the agent?', [bdi(this.session.agent), ' is taken off the call, and you go on with the customer alone. This cannot be undone.'], 'Disconnect the agent')) {
+      if (await confirm('Disconnect the agent?', [bdi(this.session.agent), ' is taken off the call, and you go on with the customer. This cannot be undone.'], 'Disconnect the agent')) {
         this.#do('Disconnecting the agent', () => call('POST', sessionPath(this.session.id, '/takeover')));
       }
     });
@@ -148,6 +148,7 @@ class Section {
 
   update(s) {
     if (this.session.status === 'ended') return; // nothing comes after the end
+    if (s.role !== this.session.role || s.status !== this.session.status) this.#problem = ''; // that was before
     this.session = s;
     this.#news?.();
     this.render();

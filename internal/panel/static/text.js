@@ -12,7 +12,7 @@ export const roleMeaning = {
   monitor: 'you hear both, nobody hears you',
   coach: 'only the agent hears you',
   barge: 'everybody hears you',
-  takeover: 'you talk with the customer alone',
+  takeover: 'you talk with the customer, the agent is out',
 };
 
 export const word = (words, key) => (Object.hasOwn(words, key) ? words[key] : key || '');
