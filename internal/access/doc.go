@@ -15,12 +15,13 @@
 //  3. An account that is unknown or disabled may nothing and sees nobody.
 //  4. An account sees the agents of its teams and its own list, but none whose
 //     extension belongs to an account of the same or a higher rank, itself
-//     included. A disabled account protects its owner as before.
+//     included. A disabled account protects its owner as before. Nor does it listen
+//     to a call that such a one is on as somebody else than the agent.
 //  5. To listen takes the right to listen (fault.NotAllowed). Coaching, barging
 //     in and taking over each take their own right besides
 //     (fault.RoleNotAllowed).
-//  6. Nobody listens to agents, to users' numbers and to calls with a mark that
-//     are named as not to be monitored.
+//  6. Nobody listens to agents, whichever side of a call they are on, to users'
+//     numbers and to calls with a mark that are named as not to be monitored.
 //
 // Agents are named by patterns with * (any text) and ? (one character), which
 // are held against an agent's name and extension, each with and without what

@@ -29,6 +29,9 @@ type Never struct {
 type Call struct {
 	User  string            // the user's number, "" where it is not known
 	Marks map[string]string // channel variables of either leg, of those that MarkNames asks for
+	// Others are who else is on the call, besides the agent who is asked about, as
+	// far as they are telephones of the house: they would be heard as well.
+	Others []wire.Agent
 }
 
 type mark struct{ name, pattern string }
@@ -71,9 +74,11 @@ func (m mark) of(values map[string]string) bool {
 
 // check refuses what nobody may listen to.
 func (n never) check(a wire.Agent, c Call) error {
-	names := namesOf(a)
-	if _, found := n.agents.find(names); found || n.class(names) {
-		return refuse(RuleNeverAgent)
+	for _, who := range append([]wire.Agent{a}, c.Others...) {
+		names := namesOf(who)
+		if _, found := n.agents.find(names); found || n.class(names) {
+			return refuse(RuleNeverAgent)
+		}
 	}
 	if n.number(c.User) {
 		return refuse(RuleNeverNumber)

@@ -17,6 +17,7 @@ const (
 	RuleAccount     Rule = "account"      // nobody in particular asked, or an account that is unknown or disabled
 	RuleUnseen      Rule = "unseen"       // the agent is neither in the account's teams nor on its list
 	RuleRank        Rule = "rank"         // the agent's extension is that of an account of the same or a higher rank
+	RuleOther       Rule = "other"        // somebody else on the call is an account's owner of the same or a higher rank
 	RuleListen      Rule = "listen"       // the account may not listen
 	RuleRole        Rule = "role"         // it may listen, but not in this role
 	RuleNeverAgent  Rule = "never-agent"  // nobody may listen to this agent
@@ -41,6 +42,7 @@ var whys = map[Rule]string{
 	RuleAccount:     "the account is unknown or disabled",
 	RuleUnseen:      "the agent is neither in the account's teams nor on its list",
 	RuleRank:        "the agent's extension is that of an account of the same or a higher rank",
+	RuleOther:       "somebody on the call is an account's owner of the same or a higher rank",
 	RuleListen:      "the account has no right to listen",
 	RuleNeverAgent:  "nobody may listen to this agent",
 	RuleNeverNumber: "nobody may listen to calls with this number",

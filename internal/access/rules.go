@@ -135,15 +135,24 @@ func (r *Rules) look(a *account, agent wire.Agent) Rule {
 	if _, covered := a.agents.find(namesOf(agent)); !covered {
 		return RuleUnseen
 	}
+	if r.outranks(agent, a) {
+		return RuleRank
+	}
+	return ""
+}
+
+// outranks tells whether an agent's extension is that of an account of the rank
+// of another, or of a higher one.
+func (r *Rules) outranks(agent wire.Agent, a *account) bool {
 	for _, name := range []string{agent.Agent, agent.Extension} {
 		user, domain := split(name)
 		for _, o := range r.owners[user] {
 			if (o.domain == "" || domain == "" || o.domain == domain) && o.rank >= a.Rank {
-				return RuleRank
+				return true
 			}
 		}
 	}
-	return ""
+	return false
 }
 
 // See tells whether an actor may know of an agent at all.
@@ -176,6 +185,11 @@ func (r *Rules) May(actor wire.Actor, action wire.Action, agent wire.Agent, c Ca
 	}
 	if !a.Has(wire.ActionListen) {
 		return refuse(RuleListen)
+	}
+	for _, other := range c.Others {
+		if r.outranks(other, a) {
+			return refuse(RuleOther)
+		}
 	}
 	if err := r.never.check(agent, c); err != nil {
 		return err

@@ -209,7 +209,7 @@ func supervisor() wire.AccountChange {
 }
 
 func may(h house, name string, action wire.Action, agent wire.Agent) error {
-	return h.Allowed(context.Background(), wire.Actor{Account: name}, action, agent, "+49301234567", nil)
+	return h.Allowed(context.Background(), wire.Actor{Account: name}, action, agent, access.Call{User: "+49301234567"})
 }
 
 func audit(t *testing.T, h house) []wire.AuditRecord {

@@ -9,8 +9,8 @@ import (
 	"livemon/state"
 )
 
-// Allowed tells whether an actor may do something to an agent's call, with this
-// user and these marks (see MarkNames). The answers:
+// Allowed tells whether an actor may do something to an agent's call, of which
+// this is known (for its marks see MarkNames). The answers:
 //
 //   - nil: yes, as confirmed with the store within the last seconds.
 //   - an *access.Refusal (fault.NotAllowed, fault.RoleNotAllowed): no. What that
@@ -20,12 +20,12 @@ import (
 //   - fault.StoreUnavailable, or ctx's error: it cannot be known now. Nothing new
 //     may begin; what is going on may go on, as it was allowed by what was known
 //     last. (If what was known last refuses it, that is the answer, even now.)
-func (s *Service) Allowed(ctx context.Context, actor wire.Actor, action wire.Action, agent wire.Agent, user string, marks map[string]string) error {
+func (s *Service) Allowed(ctx context.Context, actor wire.Actor, action wire.Action, agent wire.Agent, c access.Call) error {
 	rules, err := s.current(ctx)
 	if rules == nil {
 		return err
 	}
-	if refusal := rules.May(actor, action, agent, access.Call{User: user, Marks: marks}); refusal != nil {
+	if refusal := rules.May(actor, action, agent, c); refusal != nil {
 		return refusal
 	}
 	return err
@@ -35,7 +35,7 @@ func (s *Service) Allowed(ctx context.Context, actor wire.Actor, action wire.Act
 // known of the agent's call without asking its switch.
 func (s *Service) Check(ctx context.Context, action wire.Action, agent wire.Agent, session string) error {
 	actor, _ := wire.ActorOf(ctx)
-	err := s.Allowed(ctx, actor, action, agent, agent.User, nil)
+	err := s.Allowed(ctx, actor, action, agent, access.Call{User: agent.User})
 	var r *access.Refusal
 	if errors.As(err, &r) {
 		// It has been refused; that it cannot be recorded changes nothing.

@@ -21,12 +21,12 @@ func TestAllowed(t *testing.T) {
 		h := open(t, url, Options{Access: access.Config{Never: access.Never{Agents: []string{"ceo"}}}}, true)
 		there := over(t, h.store, Options{Access: access.Config{Never: access.Never{Agents: []string{"ceo"}}}}, true)
 		operatorMay := func(h house) error {
-			return h.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionTakeOver, anna, "", nil)
+			return h.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionTakeOver, anna, access.Call{})
 		}
 		must(t, operatorMay(h))
 		must(t, operatorMay(there))
-		must(t, h.Allowed(ctx, wire.Actor{}, wire.ActionListen, anna, "", nil))
-		wantsRule(t, h.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionListen, wire.Agent{Agent: "ceo"}, "", nil), access.RuleNeverAgent)
+		must(t, h.Allowed(ctx, wire.Actor{}, wire.ActionListen, anna, access.Call{}))
+		wantsRule(t, h.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionListen, wire.Agent{Agent: "ceo"}, access.Call{}), access.RuleNeverAgent)
 
 		// What one controller changes the other knows at once.
 		step := func(what string, do func() error, check func(house)) {
@@ -133,10 +133,10 @@ func TestRefusalsAreRecorded(t *testing.T) {
 func TestNotWatching(t *testing.T) {
 	h := open(t, state.EmbeddedURL, Options{}, false)
 	other := over(t, h.store, Options{Fresh: time.Millisecond}, false)
-	must(t, other.Allowed(context.Background(), wire.Actor{Operator: true}, wire.ActionListen, anna, "", nil))
+	must(t, other.Allowed(context.Background(), wire.Actor{Operator: true}, wire.ActionListen, anna, access.Call{}))
 	value(h.AddAccount(operator, "sue", supervisor(), true))(t)
 	if !until(func() bool {
-		return access.RuleOf(other.Allowed(context.Background(), wire.Actor{Operator: true}, wire.ActionListen, anna, "", nil)) == access.RuleOperator
+		return access.RuleOf(other.Allowed(context.Background(), wire.Actor{Operator: true}, wire.ActionListen, anna, access.Call{})) == access.RuleOperator
 	}) {
 		t.Error("the change is not seen")
 	}
@@ -178,7 +178,7 @@ func TestStoreAway(t *testing.T) {
 		t.Errorf("notice %+v", n)
 	}
 	for what, err := range map[string]error{
-		"Allowed": never.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionListen, anna, "", nil),
+		"Allowed": never.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionListen, anna, access.Call{}),
 		"View":    func() error { _, err := never.View(ctx); return err }(),
 		"Notice":  func() error { _, err := never.Notice(ctx, anna); return err }(),
 	} {
@@ -214,7 +214,7 @@ func TestRightsThatAreNotUnderstood(t *testing.T) {
 		t.Errorf("which one is not said: %v", err)
 	}
 	fresh := open(t, v.url(), Options{}, false)
-	if err := fresh.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionListen, anna, "", nil); !storeIsAway(err) {
+	if err := fresh.Allowed(ctx, wire.Actor{Operator: true}, wire.ActionListen, anna, access.Call{}); !storeIsAway(err) {
 		t.Errorf("the operator: %v", err)
 	}
 	must(t, h.RemoveAccount(operator, "sam"))

@@ -20,7 +20,7 @@ type Policy interface {
 	// Allowed answers nil, a fault.NotAllowed, a fault.RoleNotAllowed (listening is
 	// allowed still, only not in this role), or fault.StoreUnavailable: nothing new
 	// may begin, and what is going on may go on.
-	Allowed(ctx context.Context, actor wire.Actor, action wire.Action, agent wire.Agent, user string, marks map[string]string) error
+	Allowed(ctx context.Context, actor wire.Actor, action wire.Action, agent wire.Agent, c access.Call) error
 	// MarkNames are the channel variables that Allowed wants as marks.
 	MarkNames() []string
 	// Notice says how those who are listened to are told of it.
@@ -40,7 +40,7 @@ type Policy interface {
 // open is the policy where there is none.
 type open struct{}
 
-func (open) Allowed(context.Context, wire.Actor, wire.Action, wire.Agent, string, map[string]string) error {
+func (open) Allowed(context.Context, wire.Actor, wire.Action, wire.Agent, access.Call) error {
 	return nil
 }
 func (open) MarkNames() []string                                     { return nil }
@@ -61,9 +61,10 @@ func owner(x wire.Session) wire.Actor {
 
 // subject is what somebody may, or may not, listen to.
 type subject struct {
-	agent wire.Agent
-	users []string // their numbers; at least one, which may be empty
-	marks []mark
+	agent  wire.Agent
+	users  []string // their numbers; at least one, which may be empty
+	others []wire.Agent
+	marks  []mark
 }
 
 // mark is a channel variable of one of the call's legs.
@@ -84,6 +85,9 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 			legs = append(legs, channel)
 			if channel != pupil {
 				s.users = append(s.users, l.Number)
+				if other, ok := n.tracker.InHouse(channel); ok {
+					s.others = append(s.others, other)
+				}
 			}
 		}
 	}
@@ -121,12 +125,12 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 // with a value that matters must not be hidden by one with another.
 func (m *Monitor) allowed(ctx context.Context, actor wire.Actor, action wire.Action, s subject) error {
 	for _, user := range s.users {
-		if err := m.policy.Allowed(ctx, actor, action, s.agent, user, nil); err != nil {
+		if err := m.policy.Allowed(ctx, actor, action, s.agent, access.Call{User: user, Others: s.others}); err != nil {
 			return err
 		}
 	}
 	for _, k := range s.marks {
-		if err := m.policy.Allowed(ctx, actor, action, s.agent, s.users[0], map[string]string{k.name: k.value}); err != nil {
+		if err := m.policy.Allowed(ctx, actor, action, s.agent, access.Call{User: s.users[0], Marks: map[string]string{k.name: k.value}}); err != nil {
 			return err
 		}
 	}

@@ -262,6 +262,46 @@ func TestNobodyListensToThese(t *testing.T) {
 	o.bridged(c)
 }
 
+// TestNobodyListensToThem, whichever side of a call they are on: those who are
+// named, and those of the same or a higher rank.
+func TestNobodyListensToThem(t *testing.T) {
+	o := buildOffice(t, func(_ *monitor.Config, a *access.Config) { a.Never.Agents = []string{"1009"} })
+	o.add("ann")
+	o.add("chief", extension("1008"), func(c *wire.AccountChange) { c.Rank = new(90) })
+	for _, from := range []string{"1009", "1008"} {
+		c, err := o.sim.Call(t.Context(), from, "1001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.until("the call is known", func() bool {
+			agents, _ := o.svc.Agents(t.Context())
+			return slices.ContainsFunc(agents, func(a wire.Agent) bool { return a.Agent == "1001@127.0.0.1" && a.Call != "" })
+		})
+		_, err = o.svc.StartSession(o.as("ann"), wire.MonitorRequest{Agent: "1001", Phone: "1002"})
+		o.want(err, fault.NotAllowed)
+		o.hangup(c.A)
+		o.gone(c.A, c.B)
+	}
+	// Nor when one comes into a conference.
+	room, err := o.sim.Conference(t.Context(), "3000", "1001", "1004")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.mu.Lock()
+	o.pupil = room[0]
+	o.mu.Unlock()
+	o.until("the agent is in it", func() bool {
+		agents, _ := o.svc.Agents(t.Context())
+		return slices.ContainsFunc(agents, func(a wire.Agent) bool { return a.Agent == "1001@127.0.0.1" && a.Call != "" })
+	})
+	s := o.listenAs("ann", "1001", "1002")
+	if _, err := o.sim.Conference(t.Context(), "3000", "1009"); err != nil {
+		t.Fatal(err)
+	}
+	o.ended(s.ID, fault.NotAllowed)
+	o.gone(s.Channel)
+}
+
 // TestNotice: whoever has to be told hears the tone before anybody listens.
 func TestNotice(t *testing.T) {
 	for _, kind := range []wire.NoticeKind{wire.NoticeNone, wire.NoticeAgent, wire.NoticeAll} {

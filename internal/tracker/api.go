@@ -240,6 +240,21 @@ func (t *Tracker) Leg(channel string) (Leg, bool) {
 	return l.Leg, true
 }
 
+// InHouse returns whoever of the house a leg's telephone belongs to: its agent, or
+// the user of the directory, also while the directory has not answered yet.
+func (t *Tracker) InHouse(channel string) (wire.Agent, bool) {
+	l, ok := t.legs[channel]
+	switch {
+	case !ok || l.gateway:
+		return wire.Agent{}, false
+	case l.agent != nil:
+		return wire.Agent{Agent: l.agent.name, Extension: l.PresenceID, Node: t.node}, true
+	case l.user != nil:
+		return wire.Agent{Agent: l.PresenceID, Node: t.node}, true
+	}
+	return wire.Agent{}, false
+}
+
 // RoomMembers returns the legs in a conference, by member id.
 func (t *Tracker) RoomMembers(room string) []Leg {
 	members := t.rooms[room]
