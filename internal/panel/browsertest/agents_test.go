@@ -80,6 +80,20 @@ func TestFindingAgents(t *testing.T) {
 	b.tabTo("button", "since")
 	b.keys(kb.Enter)
 
+	// Arrow keys lead through the rows, and Enter opens the dialog for the one they led to.
+	b.tabTo("checkbox", "select agent-10")
+	b.keys(kb.ArrowDown)
+	b.has("checkbox", "select agent-3", "has the keyboard", func(n node) bool { return n.props["focused"] == "true" })
+	b.keys(kb.End)
+	b.has("checkbox", "select agent-1", "has the keyboard", func(n node) bool { return n.props["focused"] == "true" })
+	b.keys(kb.ArrowDown + kb.ArrowUp)
+	b.has("checkbox", "select agent-2", "has the keyboard", func(n node) bool { return n.props["focused"] == "true" })
+	b.keys(kb.Enter)
+	b.find("dialog", "live monitoring.*")
+	b.await("it is for that one", `document.querySelector(".live-who").innerText.includes("agent-2")`)
+	b.closeLive()
+	b.has("checkbox", "select agent-2", "is marked", func(n node) bool { return n.props["checked"] == "true" })
+
 	// The chosen one moves from the end to the beginning.
 	b.choose("agent-1")
 	b.await("who is chosen is told", `document.querySelector("#selected").innerText.includes("agent-1")`)

@@ -26,12 +26,19 @@ func inspect[T any](b *tab, call string) T {
 	return eval[T](b, "("+strings.TrimSpace(auditJS)+")."+call)
 }
 
-// audit looks at the page as it is: contrast, width, sizes, structure, and the
-// names of controls.
+// fits looks at the width of everything and the size of controls.
+func (b *tab) fits(what string) {
+	b.t.Helper()
+	for _, w := range slices.Concat(inspect[[]string](b, "layout()"), inspect[[]string](b, fmt.Sprintf("targets(%d)", leastTarget))) {
+		b.t.Errorf("%s: %s", what, w)
+	}
+}
+
+// audit looks at contrast, structure, and the names of parts.
 func (b *tab) audit(what string) {
 	b.t.Helper()
 	b.readable(what)
-	wrong := slices.Concat(inspect[[]string](b, "layout()"), inspect[[]string](b, fmt.Sprintf("targets(%d)", leastTarget)), inspect[[]string](b, "structure()"), b.nameless())
+	wrong := slices.Concat(inspect[[]string](b, "structure()"), b.nameless())
 	for _, w := range wrong {
 		b.t.Errorf("%s: %s", what, w)
 	}

@@ -61,6 +61,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("the name is not required: %v", n.props)
 	}
 	b.audit("login")
+	b.fits("login")
 	b.reachAll("login")
 
 	b.expect("401 (Unauthorized)", "429 (Too Many Requests)")
