@@ -45,6 +45,8 @@ type caller struct {
 	oc    *esl.OutboundCall
 	phone string // where he calls from, as the switch has authenticated it
 	agent string // whom he dialled
+
+	user, domain, number string // of his leg, as the switch says
 }
 
 // dialIn serves a supervisor who dialled the feature code and an agent's
@@ -54,14 +56,18 @@ func (m *Monitor) dialIn(ctx context.Context, oc *esl.OutboundCall) {
 	log := m.log.With("channel", oc.Channel(), "component", "dial-in")
 	talk, cancel := context.WithTimeout(ctx, dialInTime)
 	defer cancel()
-	if err := oc.ExecuteWait(talk, "answer", ""); err != nil {
-		log.Warn("a supervisor's call could not be answered", "error", err)
-		return
-	}
 	p := &caller{m: m, n: m.nodeOf(talk, oc.Channel()), oc: oc}
 	if p.n == nil {
 		log.Warn("a supervisor's call comes from a switch that this controller does not act on")
 		_ = oc.Hangup(ctx, "NORMAL_TEMPORARY_FAILURE") // he has hung up, or hears it
+		return
+	}
+	if err := p.believe(talk); err != nil {
+		log.Error("somebody who is not the switch, or a call that did not dial the feature code, has come to the outbound socket", "error", err)
+		return
+	}
+	if err := oc.ExecuteWait(talk, "answer", ""); err != nil {
+		log.Warn("a supervisor's call could not be answered", "error", err)
 		return
 	}
 	x, err := p.serve(talk)
@@ -104,9 +110,35 @@ func codeOf(err error) fault.Code {
 	return fault.NotAllowed
 }
 
+// believe reads off the switch what the outbound connection, which anybody can
+// open, only says: that this leg has dialled the feature code and waits for us,
+// and whose it is.
+func (p *caller) believe(ctx context.Context) error {
+	sw, channel := context.WithoutCancel(ctx), p.oc.Channel()
+	read := map[string]string{}
+	for _, name := range []string{"current_application", "destination_number", "user_name", "domain_name", "caller_id_number"} {
+		v, err := p.n.sw().API(sw, "uuid_getvar "+channel+" "+name)
+		if err != nil {
+			return err
+		}
+		if v = strings.TrimSpace(v); v != "_undef_" {
+			read[name] = v
+		}
+	}
+	agent, dialled := strings.CutPrefix(read["destination_number"], p.m.cfg.Settings.DialIn)
+	p.n.mu.Lock()
+	leg, known := p.n.tracker.Leg(channel)
+	_, taken := p.n.byLeg[channel]
+	p.n.mu.Unlock()
+	if !known || taken || leg.Partner != "" || leg.Room != "" || !dialled || read["current_application"] != "socket" {
+		return fmt.Errorf("the leg is in %.80q, and dialled %.80q", read["current_application"], read["destination_number"])
+	}
+	p.agent, p.user, p.domain, p.number = agent, read["user_name"], read["domain_name"], read["caller_id_number"]
+	return nil
+}
+
 // serve finds out who calls and begins his session.
 func (p *caller) serve(ctx context.Context) (wire.Session, error) {
-	p.agent = strings.TrimPrefix(p.oc.Get("Caller-Destination-Number"), p.m.cfg.Settings.DialIn)
 	who, err := p.identify(ctx)
 	if err != nil {
 		p.refused(who, err)
@@ -164,10 +196,9 @@ func (p *caller) refused(who wire.Actor, err error) {
 // identify finds out whose telephone it is and, where there are accounts, whether
 // it is he who calls.
 func (p *caller) identify(ctx context.Context) (wire.Actor, error) {
-	p.phone = p.oc.Get("variable_user_name")
-	domain := p.oc.Get("variable_domain_name")
-	if p.phone == "" && p.m.cfg.TrustCallerID {
-		p.phone, domain = p.oc.Get("Caller-Caller-ID-Number"), ""
+	domain := p.domain
+	if p.phone = p.user; p.phone == "" && p.m.cfg.TrustCallerID {
+		p.phone, domain = p.number, ""
 	}
 	known := validNumber(p.phone)
 	if !known {
