@@ -66,6 +66,11 @@ func TestHostileNames(t *testing.T) {
 	b.keys(" ")
 	b.use("button", "live monitoring")
 	b.find("dialog", "live monitoring")
+	for _, s := range sizes {
+		b.size(s[0], s[1])
+		b.fits("hostile names in the dialog")
+	}
+	b.size(1280, 800)
 	for _, path := range []string{"/monitoring", "/sessions", "/audit", "/login?next=" + `javascript:window.taken=1`, `/sessions?agent="><script>window.taken=1</script>`, `/audit?session=<img src=x onerror=window.taken=1>`, `/<script>window.taken=1</script>`} {
 		if strings.HasPrefix(path, "/<") {
 			b.expect("404 (Not Found)")
