@@ -27,8 +27,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	"livemon/internal/fault"
 	"livemon/internal/wire"
 )
 
@@ -79,8 +81,19 @@ func (g *Guard) Agents(ctx context.Context) ([]wire.Agent, error) {
 	return seen, nil
 }
 
-// Nodes implements wire.Service.
-func (g *Guard) Nodes(ctx context.Context) ([]wire.Node, error) { return g.svc.Nodes(ctx) }
+// Nodes implements wire.Service. Where their event sockets are is for
+// administrators.
+func (g *Guard) Nodes(ctx context.Context) ([]wire.Node, error) {
+	list, err := g.svc.Nodes(ctx)
+	if err != nil || g.administers(ctx) == nil {
+		return list, err
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Addr, list[i].Detail = "", ""
+	}
+	return list, nil
+}
 
 // Sessions implements wire.Service: an account's own, and those of agents whom it
 // sees.
@@ -149,31 +162,38 @@ func (g *Guard) AwaitSession(ctx context.Context, id string, status wire.Status,
 
 // ChangeRole implements wire.Service.
 func (g *Guard) ChangeRole(ctx context.Context, id string, to wire.Role) (wire.Session, error) {
-	return g.change(ctx, id, func() (wire.Session, error) { return g.svc.ChangeRole(ctx, id, to) })
+	return g.change(ctx, id, wire.ActionOf(to), func() (wire.Session, error) { return g.svc.ChangeRole(ctx, id, to) })
 }
 
 // TakeOver implements wire.Service.
 func (g *Guard) TakeOver(ctx context.Context, id string) (wire.Session, error) {
-	return g.change(ctx, id, func() (wire.Session, error) { return g.svc.TakeOver(ctx, id) })
+	return g.change(ctx, id, wire.ActionTakeOver, func() (wire.Session, error) { return g.svc.TakeOver(ctx, id) })
 }
 
 // SetFollow implements wire.Service.
 func (g *Guard) SetFollow(ctx context.Context, id string, f wire.Follow) (wire.Session, error) {
-	return g.change(ctx, id, func() (wire.Session, error) { return g.svc.SetFollow(ctx, id, f) })
+	return g.change(ctx, id, wire.ActionListen, func() (wire.Session, error) { return g.svc.SetFollow(ctx, id, f) })
 }
 
 // StopSession implements wire.Service.
 func (g *Guard) StopSession(ctx context.Context, id string) (wire.Session, error) {
-	return g.change(ctx, id, func() (wire.Session, error) { return g.svc.StopSession(ctx, id) })
+	return g.change(ctx, id, wire.ActionListen, func() (wire.Session, error) { return g.svc.StopSession(ctx, id) })
 }
 
 // change lets a change of a session through to whoever sees the session, and
-// shows him what comes of it as he may see it.
-func (g *Guard) change(ctx context.Context, id string, change func() (wire.Session, error)) (wire.Session, error) {
+// shows him what comes of it as he may see it. Who tries it on one that he does
+// not see is recorded, whether there is one or not.
+func (g *Guard) change(ctx context.Context, id string, action wire.Action, change func() (wire.Session, error)) (wire.Session, error) {
 	if _, restricted := g.restricted(ctx); !restricted {
 		return change()
 	}
 	if _, err := g.Session(ctx, id); err != nil {
+		if errors.Is(err, wire.ErrNotFound) {
+			x, _ := g.svc.Session(ctx, id) // its agent is for the record, and for nobody else
+			if err := g.accounts.Check(ctx, action, wire.Agent{Agent: x.Agent, Node: x.Node, Call: x.Call}, short(id)); fault.Of(err) == fault.StoreUnavailable {
+				return wire.Session{}, err
+			}
+		}
 		return wire.Session{}, err
 	}
 	x, err := change()
