@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"livemon/internal/fault"
 	"livemon/internal/wire"
@@ -55,7 +54,7 @@ func (g *Guard) find(ctx context.Context, name, node string) (wire.Agent, error)
 	var hits []wire.Agent
 	unseen := wire.Agent{Agent: name}
 	for _, a := range agents {
-		if node != "" && node != a.Node || !called(a, name) {
+		if node != "" && node != a.Node || !a.Called(name) {
 			continue
 		}
 		if _, visible := look.Agent(a); visible {
@@ -93,16 +92,4 @@ func narrow(hits []wire.Agent, so func(wire.Agent) bool) []wire.Agent {
 		return one
 	}
 	return hits
-}
-
-// called tells whether an agent can be asked for by a name: his own, his
-// extension, or either without its domain.
-func called(a wire.Agent, name string) bool {
-	for _, full := range []string{a.Agent, a.Extension} {
-		user, _, _ := strings.Cut(full, "@")
-		if full != "" && (name == full || name == user) {
-			return true
-		}
-	}
-	return false
 }

@@ -10,6 +10,7 @@ import (
 
 	"livemon/esl"
 	"livemon/fsconf"
+	"livemon/internal/access"
 	"livemon/internal/fault"
 	"livemon/internal/wire"
 )
@@ -150,10 +151,10 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 		return wire.Session{}, err
 	}
 	p.play(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptConfirm)) // whoever he dialled
-	agent, _, err := p.n.findAgent(p.agent)
+	agent, err := p.find(ctx, who)
 	if err != nil {
 		p.refused(who, err)
-		return wire.Session{}, err
+		return wire.Session{}, codeless(err)
 	}
 	r := wire.MonitorRequest{Agent: agent, Phone: p.phone, Supervisor: who.Account, Coaching: p.m.cfg.DialInCoaching}
 	if r.Supervisor == "" {
@@ -175,6 +176,51 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 	}
 	r.Follow = wire.FollowNext
 	return p.n.start(ctx, agent, r, "", p.oc.Channel())
+}
+
+// find finds the agent whom he dialled, among those whom he may know of: others
+// neither answer to a number nor make it ambiguous. The error is for the record.
+func (p *caller) find(ctx context.Context, who wire.Actor) (string, error) {
+	p.n.mu.Lock()
+	ready := p.n.holding && p.n.ready
+	agents := p.n.tracker.Agents()
+	p.n.mu.Unlock()
+	if !ready {
+		return "", fault.Wrap(fault.SwitchTimeout, "dial in", errNodeAway)
+	}
+	var hits, exact []string
+	err := noAgent(p.agent)
+	for _, a := range agents {
+		if !a.Called(p.agent) {
+			continue
+		}
+		refusal := p.m.policy.Allowed(ctx, who, wire.ActionListen, a, access.Call{})
+		if errors.Is(refusal, wire.ErrNotFound) {
+			err = refusal
+			continue
+		}
+		if hits = append(hits, a.Agent); a.Agent == p.agent {
+			exact = append(exact, a.Agent)
+		}
+	}
+	switch {
+	case len(exact) == 1:
+		return exact[0], nil
+	case len(hits) == 1:
+		return hits[0], nil
+	case len(hits) > 1:
+		return "", notAllowed("several agents are called " + short(p.agent))
+	}
+	return "", err
+}
+
+// codeless is an error as he who dialled hears it: an agent whom he may not know
+// of sounds like one who does not exist.
+func codeless(err error) error {
+	if errors.Is(err, wire.ErrNotFound) {
+		return wire.ErrNotFound
+	}
+	return err
 }
 
 // refused records a refusal that no session's request will.

@@ -330,7 +330,7 @@ func TestDialInUnseenSoundsLikeUnknown(t *testing.T) {
 			details = append(details, r.Detail)
 		}
 	}
-	if len(details) != 2 || !strings.Contains(details[0], "neither in the account's teams") || !strings.Contains(details[1], "no such agent") {
+	if len(details) != 2 || !strings.Contains(details[0], "neither in the account's teams") || !strings.Contains(details[1], "no agent is called") {
 		t.Errorf("the record tells them apart: %q", details)
 	}
 }

@@ -6,6 +6,7 @@ package wire
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -64,6 +65,18 @@ type Agent struct {
 	Direction   string       `json:"direction,omitempty"` // of the call as the agent sees it: inbound or outbound
 	Queue       string       `json:"queue,omitempty"`
 	Supervisors []Supervisor `json:"supervisors"` // who is on this agent's call; never null
+}
+
+// Called tells whether an agent can be asked for by a name: his own, his
+// extension, or either without its domain.
+func (a Agent) Called(name string) bool {
+	for _, full := range []string{a.Agent, a.Extension} {
+		user, _, _ := strings.Cut(full, "@")
+		if full != "" && (name == full || name == user) {
+			return true
+		}
+	}
+	return false
 }
 
 // Supervisor is one session on an agent's call, as shown with the agent.
