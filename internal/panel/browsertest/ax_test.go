@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -199,12 +200,12 @@ func (b *tab) use(role, name string) {
 	}
 }
 
-// fill goes to a field with the Tab key and types into it.
+// fill goes to a field with the Tab key and puts a text into it, as pasting does.
 func (b *tab) fill(name, value string) {
 	b.t.Helper()
 	b.tabTo("textbox|searchbox", name)
 	b.keys("a", chromedp.ModifierCtrl)
-	b.keys(value)
+	call(b, input.InsertText, input.InsertTextParams{Text: value})
 }
 
 // click clicks into the middle of a control.
