@@ -73,11 +73,12 @@ type call struct {
 	fresh    bool // actual is the room as it is
 	bonded   bool // signal_bond has been set
 
-	place   [2]where  // where pupil and user were last seen
-	placeAt time.Time // since when
-	moved   int       // attempts to move the call into a room that got lost
-	failed  int       // attempts to return the call to a bridge that failed
-	retryAt time.Time // when to look again although nothing has happened
+	place     [2]where  // where pupil and user were last seen
+	placeAt   time.Time // since when
+	moved     int       // attempts to move the call into a room that got lost
+	returning bool      // it was sent back to its bridge, and has not been seen there
+	failed    int       // attempts to return the call to a bridge that failed
+	retryAt   time.Time // when to look again although nothing has happened
 
 	holdLooks  int                  // how often to ask who holds the call
 	holdAt     time.Time            // when to ask next
@@ -325,7 +326,7 @@ func (c *call) view() callView {
 	c.n.mu.Lock()
 	defer c.n.mu.Unlock()
 	v := callView{shop: c.shop, follow: c.n.m.cfg.FollowTransfers, followed: !c.followed.IsZero(), pupilFirst: c.firstGone != "" && c.firstGone == c.pupil}
-	v.vigil = c.vigil
+	v.vigil, v.returning = c.vigil, c.returning
 	v.pupil, v.user = c.whereIs(c.pupil, c.user), c.whereIs(c.user, c.pupil)
 	if now := [2]where{v.pupil, v.user}; now != c.place {
 		c.place, c.placeAt, c.bonded = now, time.Now(), false
@@ -421,6 +422,11 @@ func (c *call) reconcile(ctx context.Context) bool {
 			}
 		case follow:
 			if c.follow(ctx) {
+				continue
+			}
+			return false
+		case stranded:
+			if c.endStranded(ctx) {
 				continue
 			}
 			return false

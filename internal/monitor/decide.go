@@ -37,6 +37,7 @@ type callView struct {
 	legs        []legView
 	pupilFirst  bool // both are gone, and the pupil hung up first
 	settled     bool // the parties have been where they are for long enough to act on a loss
+	returning   bool // the call was sent back to its bridge, and has not been seen there
 	vigil       bool // nobody is there to be listened to: a session waits for the agent's next call
 	next        bool // vigil: it is there
 	follow      bool // sessions follow a user who is transferred away
@@ -54,6 +55,7 @@ const (
 	plan                    // bring the room to what is desired
 	takenOver               // the pupil is gone and a supervisor talks with the user: say so
 	returned                // bring pupil and user back to a bridge
+	stranded                // on its way back to the bridge one party hung up: see to the other
 	hangUser                // the pupil hung up: end the user's leg as the bridge would have
 	hangPupil               // the user hung up: end the pupil's leg as the bridge would have
 	follow                  // the user was transferred away: wait for where he arrives
@@ -237,6 +239,11 @@ func decideOurs(v callView, live, joined, wantIn int, voice, taking bool) step {
 		}
 	}
 	switch {
+	case v.returning && live == 0 && (v.pupil == gone && v.user == elsewhere || v.user == gone && v.pupil == elsewhere):
+		if !v.settled {
+			return step{action: await}
+		}
+		return step{action: stranded}
 	case joined > 0:
 		return step{action: plan}
 	case bothHere && live == 0:

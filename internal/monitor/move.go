@@ -231,12 +231,36 @@ func (c *call) hasGone(ctx context.Context, channel string) bool {
 	return err == nil && strings.TrimSpace(reply) == "false"
 }
 
+// endStranded sees to the party that is left when the other one hung up on the
+// way back to the bridge: the switch leaves its leg where it was, in silence and
+// for good. One that has gone on to somewhere else is left alone. It returns true
+// if there is nothing to see to.
+func (c *call) endStranded(ctx context.Context) bool {
+	channel := c.user
+	if _, alive := c.leg(channel); !alive {
+		channel = c.pupil
+	}
+	dump, err := c.api(ctx, "uuid_dump "+channel)
+	switch {
+	case err == nil && strings.Contains(dump, "\nChannel-State: CS_RESET\n"):
+		c.log.Warn("a party hung up on the way back to the bridge: the other one is let go", "channel", channel)
+		c.endOther(ctx, channel)
+		return false
+	case err != nil && !isRefusal(err):
+		c.lookAgain(time.Second)
+		return false
+	}
+	c.returning = false
+	return true
+}
+
 // maxGiveBack is how often a return to a bridge is tried before the call is left
 // in its room, where the parties still talk.
 const maxGiveBack = 5
 
 // giveBack brings pupil and user from wherever they are back to a plain bridge.
 func (c *call) giveBack(ctx context.Context) bool {
+	c.returning = true
 	if _, err := c.api(ctx, "uuid_bridge "+c.user+" "+c.pupil); err != nil {
 		c.log.Warn("the call could not be given back to a bridge", "error", err)
 	} else if c.await(ctx, c.n.m.cfg.MoveTimeout, func() bool {
@@ -244,6 +268,8 @@ func (c *call) giveBack(ctx context.Context) bool {
 		return v.pupil == bridged && v.user == bridged || v.pupil == gone || v.user == gone
 	}) {
 		c.failed = 0
+		v := c.view()
+		c.returning = v.pupil != bridged || v.user != bridged
 		c.n.mu.Lock()
 		delete(c.n.byRoom, c.room)
 		c.n.mu.Unlock()

@@ -220,6 +220,11 @@ func (s *Switch) uuidBridge(a, b *channel) bool {
 			s.after(legLag, meet)
 		case aWaits:
 			s.orphan(a)
+		case bWaits && a.dead:
+			// Only the first one ever goes on from here: the other stays, silent, until
+			// somebody does something with it.
+			b.waitsFor = nil
+			b.state, b.stateNum = "RESET", channelStates["RESET"]
 		case bWaits:
 			s.orphan(b)
 		}
