@@ -180,6 +180,8 @@ func TestRefusals(t *testing.T) {
 	b.ask("1001", "1007", true) // rings, and rings
 	b.await("it rings", `/Ringing 1007/.test(document.querySelector("#live-status").innerText)`)
 	b.await("the code is shown", `/^9024: .{10}/.test(document.querySelector("#live-problem").innerText)`)
+	b.use("button", "try again")
+	b.has("textbox", "telephone.*", "is asked for once more", func(n node) bool { return n.value == "1007" })
 	b.closeLive()
 	h.silent("1007")
 
