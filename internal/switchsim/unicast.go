@@ -181,7 +181,7 @@ func (s *Switch) unicastFrame() {
 			continue
 		}
 		u.began = true
-		was := s.says(ch) != nil
+		was := ch.speaks // what came late has changed u.last since
 		u.last = u.next()
 		ch.speaks, ch.toneSaid = s.says(ch) != nil, frequency(u.last)
 		if was != ch.speaks {

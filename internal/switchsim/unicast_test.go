@@ -21,6 +21,7 @@ type farEnd struct {
 	n      int
 	heard  []int16 // the last frame
 	silent bool
+	mute   int // so many of its next answers are not sent
 }
 
 func newFarEnd(t *testing.T, freq float64) *farEnd {
@@ -60,7 +61,11 @@ func (f *farEnd) exchange(what string, cond func() bool) {
 			}
 			out = binary.LittleEndian.AppendUint16(out, uint16(int16(v)))
 		}
-		_, _ = f.conn.WriteToUDP(out, from)
+		if f.mute > 0 {
+			f.mute--
+		} else {
+			_, _ = f.conn.WriteToUDP(out, from)
+		}
 		if cond() {
 			return
 		}
@@ -77,24 +82,27 @@ func (f *farEnd) hears(freq float64) bool {
 	return math.Hypot(x, y)/80 > 3000
 }
 
+// leg makes a loopback whose far end's audio goes to and comes from end.
+func (c *client) leg(uuid string, end *farEnd) (far string) {
+	c.t.Helper()
+	c.want("+OK "+uuid, "originate {origination_uuid=%s,park_timeout=60}loopback/app=park &park()", uuid)
+	far = c.api("uuid_getvar %s other_loopback_leg_uuid", uuid)
+	c.want("+OK", "uuid_answer %s", far)
+	reply := c.command("sendmsg "+far, "call-command: unicast", "local-ip: 127.0.0.1", "local-port: 0", "remote-ip: 127.0.0.1",
+		fmt.Sprintf("remote-port: %d", end.port()), "transport: udp")
+	if reply != "+OK" {
+		c.t.Fatal(reply)
+	}
+	return far
+}
+
 func TestUnicastAudio(t *testing.T) {
 	s := start(t, switchsim.Options{})
 	c := connect(t, s)
 	ev := connect(t, s, "DETECTED_TONE")
-	leg := func(uuid string, end *farEnd) (far string) {
-		c.want("+OK "+uuid, "originate {origination_uuid=%s,park_timeout=60}loopback/app=park &park()", uuid)
-		far = c.api("uuid_getvar %s other_loopback_leg_uuid", uuid)
-		c.want("+OK", "uuid_answer %s", far)
-		reply := c.command("sendmsg "+far, "call-command: unicast", "local-ip: 127.0.0.1", "local-port: 0", "remote-ip: 127.0.0.1",
-			fmt.Sprintf("remote-port: %d", end.port()), "transport: udp")
-		if reply != "+OK" {
-			t.Fatal(reply)
-		}
-		return far
-	}
 	first, second := newFarEnd(t, 620), newFarEnd(t, 883)
-	leg("a", first)
-	far := leg("b", second)
+	c.leg("a", first)
+	far := c.leg("b", second)
 	first.exchange("comfort noise while nobody is there", func() bool { return first.heard[7] == -1 })
 	c.want("+OK b", "uuid_bridge a b")
 	if got := c.api("tone_detect b b-a 620 w"); !strings.HasPrefix(got, "+OK Enabling") {
@@ -120,4 +128,31 @@ func TestUnicastAudio(t *testing.T) {
 	// With the leg the exchange ends.
 	c.want("+OK", "uuid_kill %s", far)
 	wait(t, s, "nobody", func() bool { return len(s.Channels()) == 0 })
+}
+
+// TestWhoIsAlwaysLateIsHeard: an answer that comes when its frame was made up
+// already, and so on from there. Whether a tone begins or ends is noticed all the same.
+func TestWhoIsAlwaysLateIsHeard(t *testing.T) {
+	s := start(t, switchsim.Options{})
+	c := connect(t, s)
+	first, second := newFarEnd(t, 620), newFarEnd(t, 883)
+	first.silent, second.silent = true, true
+	c.leg("a", first)
+	c.leg("b", second)
+	c.want("+OK b", "uuid_bridge a b")
+	one := func() bool { return true }
+	for range 5 {
+		first.exchange("a frame", one)
+		second.exchange("a frame", one)
+	}
+	for i := range 6 {
+		second.silent, second.mute = i%2 == 1, 1
+		first.exchange(fmt.Sprintf("whether a tone sounds, %d", i), func() bool {
+			second.exchange("a frame", one)
+			if second.silent {
+				return first.heard[7] == -1
+			}
+			return first.hears(883)
+		})
+	}
 }
