@@ -115,6 +115,9 @@ func TestFindingAgents(t *testing.T) {
 			t.Errorf("without an agent: %s", c)
 		}
 	}
+	list[0].Since, list[1].Since, list[3].Since = time.Now().Add(-99*time.Hour), time.Now().Add(-101*time.Hour), time.Now().Add(-100*24*time.Hour)
+	fake.SetAgents([]wire.Agent{list[0], list[1], list[3]})
+	b.await("long times are short", `[...document.querySelectorAll("#rows time")].every((e) => /^(99:00:\d\d|4 d 05 h|100 d)$/.test(e.textContent) && e.scrollWidth <= e.parentElement.clientWidth)`)
 	fake.SetAgents(nil)
 	b.shows("There are no agents")
 }

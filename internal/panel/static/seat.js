@@ -216,6 +216,7 @@ class Section {
     const changing = !ended && s.status === 'listening' && s.desired && s.desired !== s.role;
     let state = '';
     if (this.#busy) state = this.#busy + '…';
+    else if (changing && s.desired === 'takeover') state = 'Disconnecting the agent…';
     else if (changing) state = `Changing to ${word(roleWords, s.desired)}…`;
     else if (s.status === 'listening') state = `${word(roleWords, s.role)}: ${word(roleMeaning, s.role)}`;
     else state = { requested: 'Asked for.', ringing: 'Pick up to listen.', answered: 'You are being joined to the call.', waiting: 'Stay on the line: you will hear the next call by itself.' }[s.status] ?? s.status;

@@ -34,6 +34,9 @@ export function elapsed(since) {
   if (!(since > 0)) return '';
   const s = Math.max(0, Math.floor((now() - since) / 1000));
   const two = (n) => String(n).padStart(2, '0');
+  const days = Math.floor(s / 86400);
+  if (days >= 100) return `${days} d`;
+  if (s >= 360000) return `${days} d ${two(Math.floor(s / 3600) % 24)} h`; // as wide as hours and minutes
   return `${two(Math.floor(s / 3600))}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
 

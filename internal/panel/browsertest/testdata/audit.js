@@ -106,7 +106,7 @@
       for (; e && e !== document.body; e = e.parentElement) scrolls ||= ["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(e).overflowX);
       if (!scrolls) wrong.push(this.name(el) + " reaches from " + Math.round(r.left) + " to " + Math.round(r.right));
     }
-    for (const el of document.querySelectorAll("button, .button")) {
+    for (const el of document.querySelectorAll("button, .button, .c-state:not(:has(.s-other)), .c-since")) {
       if (this.seen(el) && el.scrollWidth > el.clientWidth + 1) wrong.push("the text of " + this.name(el) + " does not fit into it");
     }
     return wrong.slice(0, 20);
