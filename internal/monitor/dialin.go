@@ -47,7 +47,7 @@ type caller struct {
 	phone string // where he calls from, as the switch has authenticated it
 	agent string // whom he dialled
 
-	user, domain, number string // of his leg, as the switch says
+	user, domain, number, address string // of his leg, as the switch says
 }
 
 // dialIn serves a supervisor who dialled the feature code and an agent's
@@ -117,7 +117,7 @@ func codeOf(err error) fault.Code {
 func (p *caller) believe(ctx context.Context) error {
 	sw, channel := context.WithoutCancel(ctx), p.oc.Channel()
 	read := map[string]string{}
-	for _, name := range []string{"current_application", "destination_number", "user_name", "domain_name", "caller_id_number"} {
+	for _, name := range []string{"current_application", "destination_number", "user_name", "domain_name", "caller_id_number", "sip_network_ip"} {
 		v, err := p.n.sw().API(sw, "uuid_getvar "+channel+" "+name)
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (p *caller) believe(ctx context.Context) error {
 	if !known || taken || leg.Partner != "" || leg.Room != "" || !dialled || read["current_application"] != "socket" {
 		return fmt.Errorf("the leg is in %.80q, and dialled %.80q", read["current_application"], read["destination_number"])
 	}
-	p.agent, p.user, p.domain, p.number = agent, read["user_name"], read["domain_name"], read["caller_id_number"]
+	p.agent, p.user, p.domain, p.number, p.address = agent, read["user_name"], read["domain_name"], read["caller_id_number"], read["sip_network_ip"]
 	return nil
 }
 
@@ -231,7 +231,7 @@ func (p *caller) refused(who wire.Actor, err error) {
 	if fault.Of(err) == 0 {
 		err = fault.Wrap(codeOf(err), "dial in", err)
 	}
-	who.Via, who.From = "telephone", p.phone
+	who.Via, who.From = "telephone", p.from()
 	x := wire.Session{Supervisor: who.Account, Phone: p.phone, Agent: short(p.agent), Node: p.n.name}
 	if x.Supervisor == "" {
 		x.Supervisor = p.phone
@@ -250,7 +250,7 @@ func (p *caller) identify(ctx context.Context) (wire.Actor, error) {
 	if !known {
 		p.phone = ""
 	}
-	who := wire.Actor{Via: "telephone", From: p.phone}
+	who := wire.Actor{Via: "telephone", From: p.from()}
 	accounts, err := p.m.policy.Known(ctx)
 	if err != nil {
 		return who, err
@@ -291,12 +291,21 @@ func (p *caller) identify(ctx context.Context) (wire.Actor, error) {
 	return who, nil
 }
 
+// from is where he calls from: his telephone, or the address of one that nobody
+// has authenticated.
+func (p *caller) from() string {
+	if p.phone == "" && validNumber(strings.ReplaceAll(p.address, ":", "")) {
+		return p.address
+	}
+	return p.phone
+}
+
 // pin asks for a PIN until it is the right one. Whether there is such an account
 // sounds no different.
 func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error) {
-	from := "telephone " + p.phone
-	if p.phone == "" {
-		from = p.oc.Get("variable_sip_network_ip")
+	from := p.from()
+	if p.phone != "" {
+		from = "telephone " + p.phone
 	}
 	prompt := fsconf.PromptFile(p.n.conf(), fsconf.PromptPIN)
 	for range pinTries {

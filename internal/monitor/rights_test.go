@@ -260,6 +260,16 @@ func TestNobodyListensToThese(t *testing.T) {
 	o.edit("ann", wire.AccountChange{FullName: new("Ann")})
 	o.ended(s.ID, fault.NotAllowed)
 	o.bridged(c)
+	// Or when he asks for more.
+	o.api("uuid_setvar " + c.A + " private")
+	s = o.listenAs("ann", "1001", "1002")
+	s = o.roleAs("ann", s, wire.Coach)
+	o.api("uuid_setvar " + c.A + " private yes")
+	_, err = o.svc.ChangeRole(o.as("ann"), s.ID, wire.Barge)
+	o.want(err, fault.NotAllowed)
+	o.allow(s, wire.Monitor, wire.Coach)
+	o.ended(s.ID, fault.NotAllowed)
+	o.bridged(c)
 }
 
 // TestNobodyListensToThem, whichever side of a call they are on: those who are

@@ -334,6 +334,9 @@ func (c *call) changeRole(ctx context.Context, s *session, to wire.Role, by wire
 	}
 	if err := c.mayRaise(ctx, s, to, by); err != nil {
 		c.n.refusedRole(s.x, to, via, by, err)
+		if fault.Of(err) == fault.NotAllowed {
+			c.checkRights(ctx) // what he does already may not be allowed either
+		}
 		return err
 	}
 	if err := c.n.journal.drain(ctx); err != nil {
