@@ -118,7 +118,7 @@ func build(t *testing.T, opts ...func(*options)) *house {
 	h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 2 * time.Second, IOTimeout: 2 * time.Second, OpTimeout: 5 * time.Second, Logger: discard()})
 	h.must(err)
 	t.Cleanup(func() { h.store.Close() })
-	h.people, err = accounts.New(h.store, accounts.Options{Access: o.access, Hash: accounts.HashParams{Memory: 64, Time: 1, Threads: 1}, Wait: 20 * time.Millisecond, PINs: o.pins, Logger: discard()})
+	h.people, err = accounts.New(h.store, accounts.Options{Access: o.access, Hash: accounts.HashParams{Memory: 64, Time: 1, Threads: 1}, Wait: 20 * time.Millisecond, Fresh: 200 * time.Millisecond, PINs: o.pins, Logger: discard()})
 	h.must(err)
 	h.run("accounts", h.people.Run)
 	h.cfg = o.cfg
@@ -218,13 +218,23 @@ func (h *house) watch(frame []switchsim.Pair) {
 // hear before, nor a command that changes anything reach the switch.
 func (h *house) quiet(what string, f func()) {
 	h.t.Helper()
+	before := h.acts()
+	h.unheard(what, f)
+	if after := h.acts(); len(after) > len(before) {
+		h.t.Errorf("%s: the switch was told %q", what, after[len(before):])
+	}
+}
+
+// unheard runs something that must not make anybody hear anybody whom he did not
+// hear before.
+func (h *house) unheard(what string, f func()) {
+	h.t.Helper()
 	pairs := map[switchsim.Pair]bool{}
 	for _, c := range h.sim.Channels() {
 		for _, speaker := range h.sim.Hears(c.UUID) {
 			pairs[switchsim.Pair{Listener: c.UUID, Speaker: speaker}] = true
 		}
 	}
-	before := h.acts()
 	h.mu.Lock()
 	h.frozen, h.fresh = pairs, map[switchsim.Pair]bool{}
 	h.mu.Unlock()
@@ -236,9 +246,6 @@ func (h *house) quiet(what string, f func()) {
 	h.mu.Unlock()
 	for p := range fresh {
 		h.t.Errorf("%s: %s hears %s", what, h.sim.Number(p.Listener), h.sim.Number(p.Speaker))
-	}
-	if after := h.acts(); len(after) > len(before) {
-		h.t.Errorf("%s: the switch was told %q", what, after[len(before):])
 	}
 }
 
@@ -463,4 +470,18 @@ func (h *house) hears(leg string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// hearing watches whether one of the others ever hears a leg.
+func hearing(leg string, heard chan<- string, others ...string) func([]switchsim.Pair) {
+	return func(frame []switchsim.Pair) {
+		for _, p := range frame {
+			if p.Speaker == leg && slices.Contains(others, p.Listener) {
+				select {
+				case heard <- p.Listener:
+				default:
+				}
+			}
+		}
+	}
 }
