@@ -53,6 +53,8 @@ func (n *node) adopt(ctx context.Context) error {
 		}
 		if !ok {
 			x = n.rebuilt(id, leg)
+		} else {
+			x = n.believeLeg(x, leg)
 		}
 		n.readopt(ctx, x, leg, ok)
 	}
@@ -74,6 +76,27 @@ func (n *node) adopt(ctx context.Context) error {
 	n.adoptRooms()
 	n.adoptGuards(ctx)
 	return nil
+}
+
+// believeLeg puts right whose session it is, by the marks that livemon put on its
+// leg: whoever can write to the store must not lend it somebody else's rights.
+func (n *node) believeLeg(x wire.Session, leg tracker.Leg) wire.Session {
+	if leg.Vars[varPhone] == "" {
+		return x // not marked yet
+	}
+	coaching := leg.Vars[varCoaching] == "true"
+	if x.Account == leg.Vars[varAccount] && x.Coaching == coaching {
+		return x
+	}
+	n.log.Error("the stored session is not the one that was begun: its leg is believed", "session", x.ID, "account", leg.Vars[varAccount], "stored", short(x.Account))
+	rec := record(x, "adopted", "controller")
+	rec.Detail = fmt.Sprintf("the store said account %q and coaching %t, the leg says %q and %t", short(x.Account), x.Coaching, leg.Vars[varAccount], coaching)
+	n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
+		_, err := n.m.store.AppendAudit(ctx, rec)
+		return err
+	})
+	x.Account, x.Coaching = leg.Vars[varAccount], coaching
+	return x
 }
 
 // hushStrays ends whispering that belongs to no session.
