@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"livemon/internal/fault"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -67,7 +68,7 @@ func (s *server) exportAudit(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	stop := s.whenStopping(cancel)
 	defer stop()
-	setDeadlines(w, time.Time{}, time.Time{})
+	web.Deadlines(w, time.Time{}, time.Time{})
 
 	out := &exportWriter{w: w}
 	lines := bufio.NewWriterSize(out, 64<<10)
@@ -188,7 +189,7 @@ func lastLine(line []byte) (bool, error) {
 		return true, fmt.Errorf("the export broke off: %w", err)
 	}
 	if code := fault.Code(l.Error.Code); code.Known() {
-		return true, fault.New(code, "", clip(faultDetail(code, l.Error.Message), 1000))
+		return true, fault.New(code, "", web.Clip(faultDetail(code, l.Error.Message), 1000))
 	}
-	return true, &StatusError{Status: l.Error.Code, Message: clip(l.Error.Message, 1000)}
+	return true, &StatusError{Status: l.Error.Code, Message: web.Clip(l.Error.Message, 1000)}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"livemon/internal/fault"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -82,7 +83,7 @@ func (c *Client) Base() string { return c.base }
 func (c *Client) open(ctx context.Context, method, path string, q url.Values, in any) (*http.Response, error) {
 	u, err := url.Parse(c.base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, badRequest("the API's address %q must be a URL as in http://127.0.0.1:8090", clip(c.base, 200))
+		return nil, badRequest("the API's address %q must be a URL as in http://127.0.0.1:8090", web.Clip(c.base, 200))
 	}
 	var body io.Reader
 	if in != nil {
@@ -130,9 +131,9 @@ func readError(res *http.Response) error {
 		return &StatusError{Status: res.StatusCode, Message: "the answer is not livemon's: " + res.Status}
 	}
 	if code := fault.Code(body.Code); code.Known() {
-		return fault.New(code, "", clip(faultDetail(code, body.Message), 1000))
+		return fault.New(code, "", web.Clip(faultDetail(code, body.Message), 1000))
 	}
-	return &StatusError{Status: res.StatusCode, Message: clip(body.Message, 1000)}
+	return &StatusError{Status: res.StatusCode, Message: web.Clip(body.Message, 1000)}
 }
 
 func (c *Client) do(ctx context.Context, method, path string, q url.Values, in, out any) error {

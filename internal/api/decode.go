@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"livemon/internal/web"
 )
 
 // decodeBody reads a request's body into dst, a pointer to a flat struct. The
@@ -84,7 +86,7 @@ func checkFields(body []byte, names []string) error {
 			return badRequest("the body is not valid JSON")
 		}
 		if !slices.Contains(names, name) {
-			return badRequest("unknown field %q; known are %s", clip(name, 64), strings.Join(names, ", "))
+			return badRequest("unknown field %q; known are %s", web.Clip(name, 64), strings.Join(names, ", "))
 		}
 		if seen[name] {
 			return badRequest("field %s is given more than once", name)

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"livemon/internal/fault"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -26,23 +25,6 @@ func badRequest(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{wire.ErrBadRequest}, args...)...)
 }
 
-// Status is the HTTP status with which a code is answered.
-func Status(c fault.Code) int {
-	switch c {
-	case fault.PupilGone, fault.UserGone, fault.PupilInConference, fault.NotAdded, fault.SpeakerBusy, fault.PhoneNoAnswer:
-		return http.StatusConflict
-	case fault.NotAllowed, fault.RoleNotAllowed:
-		return http.StatusForbidden
-	case fault.RoomNotCreated:
-		return http.StatusBadGateway
-	case fault.SwitchTimeout:
-		return http.StatusGatewayTimeout
-	case fault.StoreUnavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
-}
-
 // describe returns status and body for an error. The body never holds a cause:
 // causes may name addresses or, in a URL, a password.
 func describe(err error) (int, wire.Error) {
@@ -53,7 +35,7 @@ func describe(err error) (int, wire.Error) {
 	case errors.As(err, &h):
 		status, message = h.status, h.message
 	case errors.As(err, &f) && f.Code.Known():
-		return Status(f.Code), wire.Error{Code: int(f.Code), Message: faultMessage(f.Code, f.Detail)}
+		return web.Status(f.Code), wire.Error{Code: int(f.Code), Message: faultMessage(f.Code, f.Detail)}
 	case errors.Is(err, wire.ErrForbidden):
 		status, message = http.StatusForbidden, err.Error()
 	case errors.Is(err, wire.ErrConflict):
@@ -69,12 +51,12 @@ func describe(err error) (int, wire.Error) {
 	case errors.Is(err, context.Canceled):
 		status, message = http.StatusServiceUnavailable, "the request was given up before it was finished"
 	}
-	return status, wire.Error{Code: status, Message: clip(message, 1000)}
+	return status, wire.Error{Code: status, Message: web.Clip(message, 1000)}
 }
 
 // faultMessage is the code's sentence, and in brackets what is known of this case.
 func faultMessage(c fault.Code, detail string) string {
-	if detail = clip(detail, 300); detail == "" {
+	if detail = web.Clip(detail, 300); detail == "" {
 		return c.Sentence()
 	}
 	return c.Sentence() + " (" + detail + ")"
@@ -87,23 +69,6 @@ func faultDetail(c fault.Code, message string) string {
 		return message
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(d, " ("), ")")
-}
-
-// clip makes s fit to be shown: without control characters, and at most limit bytes.
-func clip(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit] + "…"
 }
 
 func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {

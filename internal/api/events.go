@@ -10,6 +10,7 @@ import (
 
 	"livemon/internal/fault"
 	"livemon/internal/guard"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -72,7 +73,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	stop := s.whenStopping(cancel)
 	defer stop()
-	setDeadlines(w, time.Time{}, time.Now().Add(callTimeout+writeTimeout))
+	web.Deadlines(w, time.Time{}, time.Now().Add(callTimeout+writeTimeout))
 
 	st := &stream{s: s, w: w, agents: only != "sessions", sessions: only != "agents", changes: changes == "1"}
 	rights := s.rightsChanged()

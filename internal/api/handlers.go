@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -77,7 +78,7 @@ func listAgents(list []wire.Agent) []wire.Agent {
 // call bounds a call of the service. The request has been read by then, so
 // nothing more is expected from the connection but its end.
 func call(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
-	setDeadlines(w, time.Time{}, time.Now().Add(limit+writeTimeout))
+	web.Deadlines(w, time.Time{}, time.Now().Add(limit+writeTimeout))
 	return context.WithTimeout(r.Context(), limit)
 }
 
@@ -178,7 +179,7 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer release()
 
-	setDeadlines(w, time.Time{}, time.Now().Add(maxWait+callTimeout+writeTimeout))
+	web.Deadlines(w, time.Time{}, time.Now().Add(maxWait+callTimeout+writeTimeout))
 	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(seconds)*time.Second)
 	defer cancel()
 	stop := s.whenStopping(cancel)

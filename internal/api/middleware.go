@@ -1,74 +1,21 @@
 package api
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
-// recorder remembers what was answered, for the log and for the recovery of panics.
-type recorder struct {
-	http.ResponseWriter
-	id     string
-	status int
-}
-
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
-	return r.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
 // outermost gives every request its id, deadlines, headers, log line and net.
 func (s *server) outermost(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		rec := &recorder{ResponseWriter: w, id: rand.Text()[:12]}
-		h := rec.Header()
-		h.Set("X-Request-Id", rec.id)
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		setDeadlines(rec, start.Add(bodyTimeout), start.Add(callTimeout+writeTimeout))
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		defer func() {
-			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
-					panic(v)
-				}
-				s.log.Error("panic in a handler", "request", rec.id, "method", r.Method, "path", r.URL.Path,
-					"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-				if rec.status != 0 {
-					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
-				}
-				s.writeError(rec, r, fmt.Errorf("panic: %v", v))
-			}
-			s.log.Debug("request", "request", rec.id, "method", r.Method, "path", r.URL.Path,
-				"status", rec.status, "duration", time.Since(start))
-		}()
-		next.ServeHTTP(rec, r)
-	})
+	return web.Net{Log: s.log, What: "request", Body: maxBody, Read: bodyTimeout, Answer: callTimeout + writeTimeout, Failed: s.writeError}.Wrap(next)
 }
 
 // operation wraps one route: origin, who asks, parameters, and the error it returns.
@@ -91,23 +38,6 @@ func (s *server) operation(rt route) http.Handler {
 			s.writeError(w, r, err)
 		}
 	})
-}
-
-// remote is the address that a request came from.
-func remote(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
-// setDeadlines sets the connection's deadlines; a zero time means none. Writers
-// without a connection, as in tests, have none to set.
-func setDeadlines(w http.ResponseWriter, read, write time.Time) {
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(read)
-	_ = c.SetWriteDeadline(write)
 }
 
 type authorizer struct {
@@ -135,7 +65,7 @@ func (a *authorizer) who(w http.ResponseWriter, r *http.Request) (wire.Actor, er
 		same := subtle.ConstantTimeCompare(got[:], a.want[:]) == 1
 		bearer := found && strings.EqualFold(scheme, "Bearer")
 		if bearer && same && !a.empty {
-			return wire.Actor{Operator: true, Admin: true, Via: "api", From: remote(r)}, nil
+			return wire.Actor{Operator: true, Admin: true, Via: "api", From: web.Remote(r)}, nil
 		}
 		if bearer && a.accounts != nil {
 			actor, err := a.accounts.Authenticate(r.Context(), token, "api", r.RemoteAddr)
@@ -203,7 +133,7 @@ func checkQuery(r *http.Request, allowed []string) error {
 	}
 	for name, v := range values {
 		if !slices.Contains(allowed, name) {
-			return badRequest("unknown parameter %q", clip(name, 64))
+			return badRequest("unknown parameter %q", web.Clip(name, 64))
 		}
 		if len(v) > 1 {
 			return badRequest("parameter %s is given more than once", name)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"livemon/internal/fault"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -118,9 +119,9 @@ func (st *watchState) event(name string, data []byte) error {
 			return fmt.Errorf("the event stream holds an error that cannot be read: %w", err)
 		}
 		if code := fault.Code(e.Code); code.Known() {
-			st.trouble(fault.New(code, "", clip(faultDetail(code, e.Message), 1000)))
+			st.trouble(fault.New(code, "", web.Clip(faultDetail(code, e.Message), 1000)))
 		} else {
-			st.trouble(&StatusError{Status: e.Code, Message: clip(e.Message, 1000)})
+			st.trouble(&StatusError{Status: e.Code, Message: web.Clip(e.Message, 1000)})
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -60,7 +61,7 @@ func (p *Panel) changePassword(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, wire.ErrBadRequest):
 		// What is wrong with a new password is said by whoever refuses it.
 		why := strings.TrimPrefix(err.Error(), wire.ErrBadRequest.Error()+": ")
-		return p.showAccount(w, r, http.StatusBadRequest, "This password was not taken: "+clip(why, 200)+". Nothing was changed.")
+		return p.showAccount(w, r, http.StatusBadRequest, "This password was not taken: "+web.Clip(why, 200)+". Nothing was changed.")
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -64,7 +65,7 @@ func (p *Panel) who(r *http.Request) (string, wire.Actor, error) {
 	if secret == "" {
 		return "", wire.Actor{}, wire.ErrDenied
 	}
-	actor, err := p.opts.Accounts.Authenticate(r.Context(), secret, "panel", remote(r))
+	actor, err := p.opts.Accounts.Authenticate(r.Context(), secret, "panel", web.Remote(r))
 	if err != nil {
 		return "", wire.Actor{}, err
 	}

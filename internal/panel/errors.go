@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"livemon/internal/fault"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -38,7 +36,7 @@ func describe(err error) (status, code int, message string) {
 	case errors.As(err, &e):
 		return e.status, 0, e.message
 	case errors.As(err, &f) && f.Code.Known():
-		return faultStatus(f.Code), int(f.Code), f.Code.Sentence()
+		return web.Status(f.Code), int(f.Code), f.Code.Sentence()
 	case errors.Is(err, wire.ErrForbidden):
 		return http.StatusForbidden, 0, "This takes an administrator."
 	case errors.Is(err, wire.ErrNotFound):
@@ -57,18 +55,6 @@ func describe(err error) (status, code int, message string) {
 	return http.StatusInternalServerError, 0, "Something went wrong inside livemon; its log says what."
 }
 
-func faultStatus(c fault.Code) int {
-	switch c {
-	case fault.NotAllowed, fault.RoleNotAllowed:
-		return http.StatusForbidden
-	case fault.StoreUnavailable:
-		return http.StatusServiceUnavailable
-	case fault.SwitchTimeout:
-		return http.StatusGatewayTimeout
-	}
-	return http.StatusConflict
-}
-
 func (p *Panel) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	status, code, message := describe(err)
 	id := w.Header().Get("X-Request-Id")
@@ -82,21 +68,4 @@ func (p *Panel) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		p.log.Error("the error page failed", "request", id, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 	}
-}
-
-// clip makes s fit to be shown: without control characters, and at most limit bytes.
-func clip(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit] + "…"
 }

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -38,11 +39,11 @@ func parseFilter(q url.Values, zone *time.Location, now time.Time) (filter, erro
 	}
 	for name, values := range q {
 		if len(values) > 1 {
-			return f, badQuery(clip(name, 64) + " is given more than once.")
+			return f, badQuery(web.Clip(name, 64) + " is given more than once.")
 		}
 		v := strings.TrimSpace(values[0])
 		if len(v) > maxField || !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {
-			return f, badQuery(clip(name, 64) + " is too long, or not text.")
+			return f, badQuery(web.Clip(name, 64) + " is too long, or not text.")
 		}
 		switch name {
 		case "supervisor":
@@ -64,7 +65,7 @@ func parseFilter(q url.Values, zone *time.Location, now time.Time) (filter, erro
 			}
 			f.Page = n
 		default:
-			return f, badQuery("There is no parameter " + clip(strconv.Quote(name), 64) + ".")
+			return f, badQuery("There is no parameter " + web.Clip(strconv.Quote(name), 64) + ".")
 		}
 	}
 	var err error

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"livemon/conference"
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -80,7 +81,7 @@ func whoHears(s wire.Session, all []wire.Session, account string) hearing {
 		if x.Account == account && account != "" {
 			return party{Word: "you", Role: x.Role}
 		}
-		return party{Name: clip(cmp.Or(x.Supervisor, x.Phone), 80), Role: x.Role}
+		return party{Name: web.Clip(cmp.Or(x.Supervisor, x.Phone), 80), Role: x.Role}
 	}
 	switch s.Status {
 	case wire.Ended:
@@ -121,7 +122,7 @@ func whoHears(s wire.Session, all []wire.Session, account string) hearing {
 		return a.Since.Compare(b.Since)
 	})
 	if !takenOver {
-		h.Parties = append(h.Parties, party{Name: clip(s.Agent, 80), member: conference.Member{ID: 1, Party: conference.Pupil}, drawn: true})
+		h.Parties = append(h.Parties, party{Name: web.Clip(s.Agent, 80), member: conference.Member{ID: 1, Party: conference.Pupil}, drawn: true})
 	}
 	h.Parties = append(h.Parties, party{Word: "the customer", member: conference.Member{ID: 2, Party: conference.User}, drawn: true})
 	for i, x := range on {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -91,7 +92,7 @@ func (p *Panel) showLogin(w http.ResponseWriter, r *http.Request, status int, d 
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
 	if !p.peopled.Load() {
-		list, err := p.opts.Accounts.Accounts(wire.WithActor(ctx, wire.Actor{Operator: true, Admin: true, Via: "panel", From: remote(r)}))
+		list, err := p.opts.Accounts.Accounts(wire.WithActor(ctx, wire.Actor{Operator: true, Admin: true, Via: "panel", From: web.Remote(r)}))
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (p *Panel) login(w http.ResponseWriter, r *http.Request) error {
 	if err := readForm(r); err != nil {
 		return err
 	}
-	d := loginData{Next: localPath(r.PostForm.Get("next")), Name: clip(r.PostForm.Get("name"), 64)}
+	d := loginData{Next: localPath(r.PostForm.Get("next")), Name: web.Clip(r.PostForm.Get("name"), 64)}
 	form := cookie(r, p.formCookie())
 	if form == "" || !sameToken(r.PostForm.Get("token"), formToken(form)) {
 		d.Error = "This form has expired, or cookies are switched off. Try again."
@@ -122,7 +123,7 @@ func (p *Panel) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	secret, account, err := p.opts.Accounts.Login(ctx, r.PostForm.Get("name"), r.PostForm.Get("password"), remote(r))
+	secret, account, err := p.opts.Accounts.Login(ctx, r.PostForm.Get("name"), r.PostForm.Get("password"), web.Remote(r))
 	var wait *wire.WaitError
 	switch {
 	case errors.As(err, &wait):
@@ -143,7 +144,7 @@ func (p *Panel) login(w http.ResponseWriter, r *http.Request) error {
 	p.peopled.Store(true)
 	if old := cookie(r, p.cookieName()); old != "" && old != secret {
 		// Who logs in again leaves the login before: nobody else holds on to it.
-		if err := p.opts.Accounts.Logout(wire.WithActor(ctx, wire.Actor{Account: account.Name, Via: "panel", From: remote(r)}), old); err != nil {
+		if err := p.opts.Accounts.Logout(wire.WithActor(ctx, wire.Actor{Account: account.Name, Via: "panel", From: web.Remote(r)}), old); err != nil {
 			p.log.Warn("the login before could not be ended", "error", err)
 		}
 	}

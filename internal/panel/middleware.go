@@ -1,16 +1,13 @@
 package panel
 
 import (
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strings"
 	"time"
 
+	"livemon/internal/web"
 	"livemon/internal/wire"
 )
 
@@ -25,69 +22,19 @@ const (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// recorder remembers what was answered, for the log and for the recovery of panics.
-type recorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
-	return r.ResponseWriter.Write(b)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
 // outermost gives every request its id, deadlines, headers, log line and net.
 func (p *Panel) outermost(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		rec := &recorder{ResponseWriter: w}
-		id := rand.Text()[:12]
-		h := rec.Header()
-		h.Set("X-Request-Id", id)
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Cache-Control", "no-store")
-		// Writers without a connection, as in tests, have no deadlines to set.
-		c := http.NewResponseController(rec)
-		_ = c.SetReadDeadline(start.Add(bodyTimeout))
-		_ = c.SetWriteDeadline(start.Add(callTimeout + writeTimeout))
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		defer func() {
-			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
-					panic(v)
-				}
-				p.log.Error("panic in a page", "request", id, "method", r.Method, "path", r.URL.Path,
-					"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-				if rec.status != 0 {
-					panic(http.ErrAbortHandler) // half a page must not look like a whole one
-				}
-				p.writeError(rec, r, errPanic)
-			}
-			p.log.Debug("page", "request", id, "method", r.Method, "path", r.URL.Path, "status", rec.status, "duration", time.Since(start))
-		}()
-		next.ServeHTTP(rec, r)
-	})
+	return web.Net{Log: p.log, What: "page", Body: maxBody, Read: bodyTimeout, Answer: callTimeout + writeTimeout, Failed: p.writeError,
+		Header: http.Header{
+			"Content-Security-Policy":      {policy},
+			"Referrer-Policy":              {"no-referrer"},
+			"X-Frame-Options":              {"DENY"},
+			"Cross-Origin-Opener-Policy":   {"same-origin"},
+			"Cross-Origin-Resource-Policy": {"same-origin"},
+			"Permissions-Policy":           {"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
+		},
+	}.Wrap(next)
 }
-
-var errPanic = errors.New("panic")
 
 // page wraps one route: where the request comes from, who asks, and the error it
 // returns.
@@ -175,13 +122,4 @@ func readForm(r *http.Request) error {
 		return pageError{http.StatusBadRequest, "The form cannot be read."}
 	}
 	return nil
-}
-
-// remote is the address that a request came from.
-func remote(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
