@@ -18,15 +18,30 @@ if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null 
 	echo 'test: chromium is not installed (apt-get install --no-install-recommends chromium): the panel is not tested in a browser' >&2
 fi
 
+# Sound in real time, a browser, the whole service in processes of its own: these
+# come last, when the others are done, and one after the other, so that none takes
+# the processor from another.
+alone='/(cmd/livemon|internal/(panel/browsertest|selftest|sipphone))$'
+packages=$("$GO" list ./...)
+
 # Most of what the tests do is wait: so more of them at once than there are processors.
-"$GO" test $race -v -parallel "${PARALLEL:-6}" -timeout "${TIMEOUT:-10m}" "$@" ./... 2>&1 | awk '
+suite() {
+	local status=0 options=($race -v -parallel "${PARALLEL:-6}" -timeout "${TIMEOUT:-10m}" "$@")
+	# shellcheck disable=SC2046 # one word for each package
+	"$GO" test "${options[@]}" $(grep -vE "$alone" <<<"$packages") || status=1
+	# shellcheck disable=SC2046
+	"$GO" test -p 1 "${options[@]}" $(grep -E "$alone" <<<"$packages") || status=1
+	return $status
+}
+
+suite "$@" 2>&1 | awk '
 	function show(  i) { for (i = 0; i < n; i++) if (held[i] !~ /^ *(=== (RUN|PAUSE|CONT)|--- PASS)/) print held[i]; n = 0 }
 	/^ *--- PASS: / { passed++ }
 	/^ *--- FAIL: / { failed++ }
 	/^ *--- SKIP: / { skipped++; names = names " " $3 }
-	/^ok  \t/ { print; n = 0; inside = 0; next }
+	/^ok  \t/ { print; fflush(); n = 0; inside = 0; next }
 	/^\?   \t/ || /^\t.*coverage: / { next }
-	/^FAIL\t/ { show(); print; broken++; inside = 0; next }
+	/^FAIL\t/ { show(); print; fflush(); broken++; inside = 0; next }
 	/^=== RUN/ { inside = 1 }
 	inside { held[n++] = $0; next }
 	{ print }
