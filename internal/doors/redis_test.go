@@ -48,6 +48,13 @@ var forgeries = map[string]func(h *house, id string, v map[string]any){
 		h.redis.HSet(keySession+id, "desired", "barge")
 	},
 	"the machine's": func(h *house, id string, v map[string]any) { v["account"], v["coaching"] = "", true },
+	"another's": func(h *house, id string, v map[string]any) {
+		v["account"], v["supervisor"], v["coaching"] = "boss", "boss", true
+	},
+	"another's, and desired": func(h *house, id string, v map[string]any) {
+		v["account"], v["supervisor"], v["coaching"], v["role"], v["desired"] = "boss", "boss", true, "barge", "barge"
+		h.redis.HSet(keySession+id, "desired", "barge")
+	},
 }
 
 // TestForgedSessions writes sessions into Redis that are somebody's whom they are
