@@ -89,6 +89,7 @@ type call struct {
 	strange    time.Time            // since when he is connected with somebody who is no agent
 	unchecked  bool                 // rights have changed, and could not be looked at
 	notice     wire.Notice          // what the parties were given notice by
+	told       map[string]bool      // channels that were given it
 	noticeSeen bool                 // that is known
 	noticeAt   time.Time            // when that has to be repeated
 	others     []string             // shop: who was in the room when rights were looked at

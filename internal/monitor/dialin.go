@@ -27,7 +27,8 @@ const (
 	dialInTime = 3 * time.Minute // for a supervisor to say who he is, and what he wants
 	pinTries   = 3
 	maxDigits  = 16
-	digitTime  = 6 * time.Second // for the first key, and between two
+	checkTime  = 20 * time.Second // for a PIN to be checked
+	digitTime  = 6 * time.Second  // for the first key, and between two
 	tenKeys    = "0123456789"
 	// varDigits is where the switch puts the keys that were asked for, until they
 	// have been read.
@@ -316,9 +317,15 @@ func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error
 		if digits == "" {
 			continue // silence is no wrong PIN
 		}
-		a, err := p.m.policy.CheckPIN(ctx, extension, digits, from)
+		// A check that has begun is finished, so that a right PIN is not left counted
+		// as an attempt.
+		check, over := context.WithTimeout(context.WithoutCancel(ctx), checkTime)
+		a, err := p.m.policy.CheckPIN(check, extension, digits, from)
+		over()
 		var wait *wire.WaitError
 		switch {
+		case ctx.Err() != nil:
+			return wire.Account{}, errHungUp
 		case err == nil:
 			return a, nil
 		case errors.As(err, &wait):

@@ -77,6 +77,12 @@ func (c *call) follow(ctx context.Context) (again bool) {
 	return true
 }
 
+// refusedNext records that a session may not go on to another call.
+func (n *node) refusedNext(x wire.Session, tc tracker.Call, err error) {
+	x.Agent, x.Call, x.User, x.Room = tc.Agent, tc.ID, tc.UserNumber, tc.Room
+	n.refusedRole(x, "", "controller", wire.Actor{}, err)
+}
+
 // setFollow changes how long a session goes on. Nothing becomes audible by it,
 // so it may be recorded late. A session that waits goes on waiting: for the next
 // call only, if it is not to be for each.
@@ -129,7 +135,7 @@ func (c *call) handOver(ctx context.Context, s *session, tc tracker.Call) {
 		err = c.n.listenTo(ctx, who, tc)
 	}
 	if err != nil {
-		c.n.refusedRole(s.x, "", "controller", wire.Actor{}, err)
+		c.n.refusedNext(s.x, tc, err)
 		c.dismiss(ctx, s, fault.Of(err), err.Error())
 		return
 	}

@@ -21,12 +21,37 @@ func (c *call) give(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.notice, c.noticeAt, c.noticeSeen = notice, time.Time{}, true
-	if notice.Kind != wire.NoticeAgent && notice.Kind != wire.NoticeAll {
+	c.notice, c.noticeAt, c.noticeSeen, c.told = notice, time.Time{}, true, map[string]bool{}
+	if err := c.playNotice(ctx); err != nil {
+		return err
+	}
+	if notice.Every > 0 && (notice.Kind == wire.NoticeAgent || notice.Kind == wire.NoticeAll) {
+		c.noticeAt = time.Now().Add(time.Duration(notice.Every) * time.Second)
+	}
+	return nil
+}
+
+// tellNewcomers gives notice to those who have come into a conference of the shop's
+// where somebody listens.
+func (c *call) tellNewcomers(ctx context.Context) {
+	if !c.noticed() || !c.noticeSeen {
+		return
+	}
+	if err := c.playNotice(ctx); err != nil {
+		c.log.Warn("a newcomer could not be given notice", "error", err)
+		c.noticeAt = time.Now().Add(noticeRetry)
+		c.lookAgain(noticeRetry)
+	}
+}
+
+// playNotice plays the notice to those whom it is for and who have not heard it
+// yet.
+func (c *call) playNotice(ctx context.Context) error {
+	if c.notice.Kind != wire.NoticeAgent && c.notice.Kind != wire.NoticeAll {
 		return nil
 	}
 	for _, m := range c.actual.Members {
-		if m.Party == conference.Supervisor || m.Party != conference.Pupil && notice.Kind == wire.NoticeAgent {
+		if c.told[m.Channel] || m.Party == conference.Supervisor || m.Party != conference.Pupil && c.notice.Kind == wire.NoticeAgent {
 			continue
 		}
 		if _, err := c.api(ctx, conference.PlayLine(c.room, fsconf.NoticeTone(), m.ID)); err != nil {
@@ -35,9 +60,7 @@ func (c *call) give(ctx context.Context) error {
 			}
 			return c.n.switchError(c.notAdded(), "notice", err)
 		}
-	}
-	if notice.Every > 0 {
-		c.noticeAt = time.Now().Add(time.Duration(notice.Every) * time.Second)
+		c.told[m.Channel] = true
 	}
 	return nil
 }

@@ -224,6 +224,7 @@ func (c *call) seeOthers(ctx context.Context) {
 	if !slices.Equal(others, c.others) {
 		c.others = others
 		c.checkRights(ctx)
+		c.tellNewcomers(ctx)
 	}
 }
 

@@ -87,7 +87,7 @@ func (c *call) goOn(ctx context.Context, s *session) {
 	who := owner(s.x)
 	if err := c.n.listenTo(ctx, who, tc); fault.Of(err) == fault.NotAllowed &&
 		c.n.m.allowed(ctx, who, wire.ActionListen, subject{agent: wire.Agent{Agent: c.agent, Node: c.n.name}, users: []string{""}}) == nil {
-		c.n.refusedRole(s.x, "", "controller", wire.Actor{}, err)
+		c.n.refusedNext(s.x, tc, err)
 		s.last = tc.ID
 		return
 	}
