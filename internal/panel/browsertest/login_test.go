@@ -191,7 +191,11 @@ func TestForgedAndReplayedLogin(t *testing.T) {
 	if got := api("POST", "/v1/sessions", csrf); got != 401 && got != 403 {
 		t.Errorf("a request with another login's token is answered with %d", got)
 	}
-	for _, forged := range []string{"x", token, was[:len(was)-1] + "A", was + "A", strings.ToUpper(was), "lead", strings.Repeat("a", 3000)} {
+	last := "A"
+	if strings.HasSuffix(was, last) {
+		last = "B"
+	}
+	for _, forged := range []string{"x", token, was[:len(was)-1] + last, was + "A", strings.ToUpper(was), "lead", strings.Repeat("a", 3000)} {
 		b.setCookie(forged)
 		if got := api("GET", "/v1/agents", csrf); got != 401 {
 			t.Errorf("with the cookie %.20q agents are answered with %d", forged, got)
