@@ -241,8 +241,9 @@ func (c *call) endStranded(ctx context.Context) bool {
 		channel = c.pupil
 	}
 	dump, err := c.api(ctx, "uuid_dump "+channel)
+	waits := strings.Contains(dump, "\nChannel-State: CS_RESET\n") || strings.Contains(dump, "\nChannel-State: CS_SOFT_EXECUTE\n")
 	switch {
-	case err == nil && strings.Contains(dump, "\nChannel-State: CS_RESET\n"):
+	case err == nil && waits && c.isLost(channel):
 		c.log.Warn("a party hung up on the way back to the bridge: the other one is let go", "channel", channel)
 		c.endOther(ctx, channel)
 		return false

@@ -10,6 +10,10 @@ import (
 	"livemon/internal/wire"
 )
 
+// noticeLead is by how much what is played is heard later than ears are opened, two
+// or three frames, and some more.
+const noticeLead = 80 * time.Millisecond
+
 // noticeRetry is when a notice that could not be repeated is tried again.
 const noticeRetry = time.Second
 

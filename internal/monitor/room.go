@@ -125,6 +125,9 @@ func (c *call) admit(ctx context.Context) {
 				c.dismiss(ctx, s, fault.Of(err), reasonNoNotice)
 				continue
 			}
+			if len(c.told) > 0 {
+				pause(ctx, noticeLead, nil)
+			}
 		}
 		x := s.x
 		x.Status, x.Role = wire.Listening, wire.Monitor

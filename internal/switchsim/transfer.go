@@ -224,7 +224,11 @@ func (s *Switch) uuidBridge(a, b *channel) bool {
 			// Only the first one ever goes on from here: the other stays, silent, until
 			// somebody does something with it.
 			b.waitsFor = nil
-			b.state, b.stateNum = "RESET", channelStates["RESET"]
+			b.state = "RESET"
+			if here[0] {
+				b.state = "SOFT_EXECUTE" // the first one had fetched it already
+			}
+			b.stateNum = channelStates[b.state]
 		case bWaits:
 			s.orphan(b)
 		}
