@@ -433,6 +433,37 @@ func TestWhatTheServiceNeverLearnsOfIsRecorded(t *testing.T) {
 			t.Errorf("%s is recorded as %+v", c.asked, list)
 		}
 	}
+	// So is who tries to change a session that he does not see, or that is not there.
+	for what, change := range map[string]func(context.Context, string) (wire.Session, error){
+		"role": func(ctx context.Context, id string) (wire.Session, error) { return h.ChangeRole(ctx, id, wire.Barge) },
+		"take": h.TakeOver,
+		"stop": h.StopSession,
+		"follow": func(ctx context.Context, id string) (wire.Session, error) {
+			return h.SetFollow(ctx, id, wire.FollowAgent)
+		},
+	} {
+		for id, agent := range map[string]string{"hidden": "1003@example.com", "none": ""} {
+			before := len(refusals())
+			if _, err := change(as(t, sue), id); !errors.Is(err, wire.ErrNotFound) {
+				t.Errorf("%s of %s: %v", what, id, err)
+			}
+			list := refusals()
+			if len(list) != before+1 || list[before].Session != id || list[before].Agent != agent {
+				t.Errorf("%s of %s is recorded as %+v", what, id, list[before:])
+			}
+		}
+	}
+}
+
+// Where the event sockets are is for administrators.
+func TestNodesWithoutAddresses(t *testing.T) {
+	h := setUp(t)
+	for who, want := range map[wire.Actor]string{sue: "", lead: "127.0.0.1:8021", operator: "127.0.0.1:8021"} {
+		list, err := h.Nodes(as(t, who))
+		if err != nil || len(list) != 1 || list[0].Addr != want || list[0].Node != "pbx" {
+			t.Errorf("%s: %+v %v", who.Name(), list, err)
+		}
+	}
 }
 
 func TestRightsThatCannotBeReadShowNothing(t *testing.T) {
