@@ -8,8 +8,11 @@ import (
 )
 
 // follows are what a session may be for, as arguments.
-func follows() []string {
-	return []string{string(wire.FollowCall), string(wire.FollowNext), string(wire.FollowAgent)}
+func follows() (out []string) {
+	for _, f := range wire.Follows() {
+		out = append(out, string(f))
+	}
+	return out
 }
 
 func followCommand() *cli.Command {

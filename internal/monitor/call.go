@@ -80,19 +80,18 @@ type call struct {
 	failed    int       // attempts to return the call to a bridge that failed
 	retryAt   time.Time // when to look again although nothing has happened
 
-	holdLooks  int                  // how often to ask who holds the call
-	holdAt     time.Time            // when to ask next
-	queue      string               // the uuid-standby agent whom his queue is kept from
-	guardAt    time.Time            // when that has to be renewed
-	letGo      map[string]time.Time // legs that were sent where the end of a bridge would have, and when
-	followed   time.Time            // since when the sessions wait for a customer who was transferred
-	strange    time.Time            // since when he is connected with somebody who is no agent
-	unchecked  bool                 // rights have changed, and could not be looked at
-	notice     wire.Notice          // what the parties were given notice by
-	told       map[string]bool      // channels that were given it
-	noticeSeen bool                 // that is known
-	noticeAt   time.Time            // when that has to be repeated
-	others     []string             // shop: who was in the room when rights were looked at
+	holdLooks int                  // how often to ask who holds the call
+	holdAt    time.Time            // when to ask next
+	queue     string               // the uuid-standby agent whom his queue is kept from
+	guardAt   time.Time            // when that has to be renewed
+	letGo     map[string]time.Time // legs that were sent where the end of a bridge would have, and when
+	followed  time.Time            // since when the sessions wait for a customer who was transferred
+	strange   time.Time            // since when he is connected with somebody who is no agent
+	unchecked bool                 // rights have changed, and could not be looked at
+	notice    wire.Notice          // what the parties were given notice by
+	told      map[string]bool      // channels that were given it; nil while it is not known what notice was given
+	noticeAt  time.Time            // when that has to be repeated
+	others    []string             // shop: who was in the room when rights were looked at
 }
 
 func newCall(n *node, tc tracker.Call) *call {

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,10 +158,7 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 		p.refused(who, err)
 		return wire.Session{}, codeless(err)
 	}
-	r := wire.MonitorRequest{Agent: agent, Phone: p.phone, Supervisor: who.Account, Coaching: p.m.cfg.DialInCoaching}
-	if r.Supervisor == "" {
-		r.Supervisor = p.phone
-	}
+	r := wire.MonitorRequest{Agent: agent, Phone: p.phone, Supervisor: cmp.Or(who.Account, p.phone), Coaching: p.m.cfg.DialInCoaching}
 	x, err := p.n.start(ctx, agent, r, "", p.oc.Channel())
 	if code := fault.Of(err); code != fault.PupilGone && code != fault.UserGone {
 		return x, err
@@ -233,10 +231,7 @@ func (p *caller) refused(who wire.Actor, err error) {
 		err = fault.Wrap(codeOf(err), "dial in", err)
 	}
 	who.Via, who.From = "telephone", p.from()
-	x := wire.Session{Supervisor: who.Account, Phone: p.phone, Agent: short(p.agent), Node: p.n.name}
-	if x.Supervisor == "" {
-		x.Supervisor = p.phone
-	}
+	x := wire.Session{Supervisor: cmp.Or(who.Account, p.phone), Phone: p.phone, Agent: short(p.agent), Node: p.n.name}
 	p.n.refused(x, who, err)
 }
 

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,12 +195,7 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 	if err := checkName("agent", r.Agent); err != nil {
 		return wire.Session{}, err
 	}
-	switch by := asker(ctx); {
-	case by.Account != "":
-		r.Supervisor = by.Account
-	case r.Supervisor == "":
-		r.Supervisor = r.Phone
-	}
+	r.Supervisor = cmp.Or(asker(ctx).Account, r.Supervisor, r.Phone)
 	if err := checkName("supervisor", r.Supervisor); err != nil {
 		return wire.Session{}, err
 	}

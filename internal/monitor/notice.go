@@ -21,15 +21,15 @@ const noticeRetry = time.Second
 // listening: a tone to each of those it is for, and to nobody else. It comes before
 // the first supervisor hears them; without it he does not listen.
 func (c *call) give(ctx context.Context) error {
-	notice, err := c.n.m.policy.Notice(ctx, c.pupilAgent())
+	notice, err := c.n.m.policy.Notice(ctx, c.n.agent(c.agent))
 	if err != nil {
 		return err
 	}
-	c.notice, c.noticeAt, c.noticeSeen, c.told = notice, time.Time{}, true, map[string]bool{}
+	c.notice, c.noticeAt, c.told = notice, time.Time{}, map[string]bool{}
 	if err := c.playNotice(ctx); err != nil {
 		return err
 	}
-	if notice.Every > 0 && (notice.Kind == wire.NoticeAgent || notice.Kind == wire.NoticeAll) {
+	if notice.Every > 0 && tells(notice) {
 		c.noticeAt = time.Now().Add(time.Duration(notice.Every) * time.Second)
 	}
 	return nil
@@ -38,7 +38,7 @@ func (c *call) give(ctx context.Context) error {
 // tellNewcomers gives notice to those who have come into a conference of the shop's
 // where somebody listens.
 func (c *call) tellNewcomers(ctx context.Context) {
-	if !c.noticed() || !c.noticeSeen {
+	if !c.noticed() || c.told == nil {
 		return
 	}
 	if err := c.playNotice(ctx); err != nil {
@@ -48,10 +48,13 @@ func (c *call) tellNewcomers(ctx context.Context) {
 	}
 }
 
+// tells tells whether a notice is for anybody.
+func tells(n wire.Notice) bool { return n.Kind == wire.NoticeAgent || n.Kind == wire.NoticeAll }
+
 // playNotice plays the notice to those whom it is for and who have not heard it
 // yet.
 func (c *call) playNotice(ctx context.Context) error {
-	if c.notice.Kind != wire.NoticeAgent && c.notice.Kind != wire.NoticeAll {
+	if !tells(c.notice) {
 		return nil
 	}
 	for _, m := range c.actual.Members {
@@ -69,16 +72,6 @@ func (c *call) playNotice(ctx context.Context) error {
 	return nil
 }
 
-// pupilAgent is the agent as the policy knows him.
-func (c *call) pupilAgent() wire.Agent {
-	c.n.mu.Lock()
-	defer c.n.mu.Unlock()
-	if a, ok := c.n.tracker.Agent(c.agent); ok {
-		return a
-	}
-	return wire.Agent{Agent: c.agent, Node: c.n.name}
-}
-
 // goneMeanwhile tells whether a member who could not be played to has left.
 func (c *call) goneMeanwhile(ctx context.Context, m conference.Member) bool {
 	c.fresh = false
@@ -94,12 +87,12 @@ func (c *call) repeatNotice(ctx context.Context, changed bool) {
 		listened = listened || s.recorded && !s.leaving && !s.waits
 	}
 	if !listened {
-		c.notice, c.noticeAt, c.noticeSeen = wire.Notice{}, time.Time{}, false
+		c.notice, c.noticeAt, c.told = wire.Notice{}, time.Time{}, nil
 		return
 	}
-	if changed || !c.noticeSeen { // those of a controller before this one are not known
-		notice, err := c.n.m.policy.Notice(ctx, c.pupilAgent())
-		if err != nil || c.noticeSeen && notice == c.notice {
+	if changed || c.told == nil { // those of a controller before this one are not known
+		notice, err := c.n.m.policy.Notice(ctx, c.n.agent(c.agent))
+		if err != nil || c.told != nil && notice == c.notice {
 			return
 		}
 	} else if c.noticeAt.IsZero() {

@@ -73,12 +73,8 @@ type mark struct{ name, value string }
 // subjectOf gathers what the policy has to know of an agent's call. The error is
 // that of a switch which does not answer.
 func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (subject, error) {
+	s := subject{agent: n.agent(agent)}
 	n.mu.Lock()
-	a, known := n.tracker.Agent(agent)
-	if !known {
-		a = wire.Agent{Agent: agent, Node: n.name}
-	}
-	s := subject{agent: a}
 	var legs []string
 	see := func(channel string) {
 		if l, ok := n.tracker.Leg(channel); ok {
@@ -120,6 +116,19 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 	}
 	return s, nil
 }
+
+// agent is an agent as the policy knows him, also one whom the switch no longer shows.
+func (n *node) agent(name string) wire.Agent {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if a, ok := n.tracker.Agent(name); ok {
+		return a
+	}
+	return wire.Agent{Agent: name, Node: n.name}
+}
+
+// unseenCall is all that there is to ask about an agent before there is a call.
+func unseenCall(a wire.Agent) subject { return subject{agent: a, users: []string{""}} }
 
 // allowed asks the policy about every user and, one by one, every mark: a leg
 // with a value that matters must not be hidden by one with another.

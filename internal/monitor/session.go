@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,14 +67,10 @@ func record(x wire.Session, event, via string) wire.AuditRecord {
 // else his telephone is rung at dialString.
 func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, dialString, channel string) (wire.Session, error) {
 	by := asker(ctx)
-	if r.Follow == "" {
-		r.Follow = wire.FollowCall
-	}
-	n.mu.Lock()
-	a, _ := n.tracker.Agent(agent)
-	n.mu.Unlock()
+	r.Follow = cmp.Or(r.Follow, wire.FollowCall)
+	a := n.agent(agent)
 	// Who may not know of the agent must not learn of him by how long it takes.
-	early := n.m.allowed(ctx, by, wire.ActionListen, subject{agent: a, users: []string{""}})
+	early := n.m.allowed(ctx, by, wire.ActionListen, unseenCall(a))
 	var tc tracker.Call
 	onCall := false
 	if early == nil {

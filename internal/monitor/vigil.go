@@ -86,7 +86,7 @@ func (c *call) goOn(ctx context.Context, s *session) {
 	// A call that nobody may listen to is not the next one, if he may listen to others.
 	who := owner(s.x)
 	if err := c.n.listenTo(ctx, who, tc); fault.Of(err) == fault.NotAllowed &&
-		c.n.m.allowed(ctx, who, wire.ActionListen, subject{agent: wire.Agent{Agent: c.agent, Node: c.n.name}, users: []string{""}}) == nil {
+		c.n.m.allowed(ctx, who, wire.ActionListen, unseenCall(c.n.agent(c.agent))) == nil {
 		c.n.refusedNext(s.x, tc, err)
 		s.last = tc.ID
 		return

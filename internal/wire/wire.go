@@ -6,6 +6,7 @@ package wire
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,8 +121,11 @@ const (
 	FollowAgent Follow = "agent" // each call of the agent, from that of now on: between them the session waits
 )
 
+// Follows returns all of them.
+func Follows() []Follow { return []Follow{FollowCall, FollowNext, FollowAgent} }
+
 // Known tells whether f is one of them.
-func (f Follow) Known() bool { return f == FollowCall || f == FollowNext || f == FollowAgent }
+func (f Follow) Known() bool { return slices.Contains(Follows(), f) }
 
 // Hold says who holds the call.
 type Hold string
