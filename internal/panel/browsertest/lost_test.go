@@ -10,6 +10,18 @@ import (
 	"livemon/internal/wire"
 )
 
+// listens has who is logged in listen to 1001 from 1008, with coaching enabled.
+func (h *house) listens(b *tab) wire.Session {
+	h.t.Helper()
+	b.openPanel()
+	b.ask("1001", "1008", true)
+	b.await("the session is on the page", sessionShown("listening"))
+	s := h.session("listens", func(s wire.Session) bool { return s.Status == wire.Listening })
+	h.allow(s.Channel, wire.Monitor, wire.Coach)
+	b.closeLive()
+	return s
+}
+
 // The page says when what it shows is old, and goes on by itself when livemon is
 // there again.
 func TestLostConnection(t *testing.T) {
@@ -19,12 +31,7 @@ func TestLostConnection(t *testing.T) {
 	c := h.call("5550100", "1001")
 	b := h.login("lead")
 	b.expect("net::ERR_", "503 (Service")
-	b.openPanel()
-	b.ask("1001", "1008", true)
-	b.await("the session is on the page", sessionShown("listening"))
-	s := h.session("listens", func(s wire.Session) bool { return s.Status == wire.Listening })
-	h.allow(s.Channel, wire.Monitor, wire.Coach)
-	b.closeLive()
+	s := h.listens(b)
 	eval[bool](b, "(window.notReloaded = true)")
 
 	h.door.shut()
@@ -62,12 +69,7 @@ func TestRightsTakenAway(t *testing.T) {
 	c := h.call("5550100", "1001")
 	b := h.login("lead")
 	b.expect("401 (Unauthorized)", "403 (Forbidden)")
-	b.openPanel()
-	b.ask("1001", "1008", true)
-	b.await("the session is on the page", sessionShown("listening"))
-	s := h.session("listens", func(s wire.Session) bool { return s.Status == wire.Listening })
-	h.allow(s.Channel, wire.Monitor, wire.Coach)
-	b.closeLive()
+	s := h.listens(b)
 	b.use("button", "coach")
 	b.role("coach")
 
