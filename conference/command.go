@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"livemon/internal/fsapi"
 )
 
 // Op is what a Command does.
@@ -57,22 +59,27 @@ func (c Command) String() string {
 	}
 }
 
-// Line is the command as mod_conference's api takes it, without the leading
-// "conference". Settle, Whisper and Hush have none.
-func (c Command) Line(room string) string {
+// Line is the command for a room. Settle, Whisper and Hush have none: it is zero.
+func (c Command) Line(room fsapi.Room) fsapi.Line {
 	switch c.Op {
 	case Lock:
-		return room + " lock"
+		return fsapi.Lock(room)
 	case Relate:
-		return fmt.Sprintf("%s relate %d %s %s", room, c.Member, ids(c.Others), c.relation())
+		return fsapi.Relate(room, c.Member, c.Others, c.relation())
 	case Clear:
-		return fmt.Sprintf("%s relate %d %s clear", room, c.Member, ids(c.Others))
-	case Mute, Unmute, Deaf, Undeaf:
-		return fmt.Sprintf("%s %s %d quiet", room, c.Op, c.Member)
+		return fsapi.Relate(room, c.Member, c.Others, fsapi.Unrelated)
+	case Mute:
+		return fsapi.Mute(room, c.Member)
+	case Unmute:
+		return fsapi.Unmute(room, c.Member)
+	case Deaf:
+		return fsapi.Deaf(room, c.Member)
+	case Undeaf:
+		return fsapi.Undeaf(room, c.Member)
 	case Remove:
-		return fmt.Sprintf("%s kick %d", room, c.Member)
+		return fsapi.Kick(room, c.Member)
 	default:
-		return ""
+		return fsapi.Line{}
 	}
 }
 
@@ -131,14 +138,14 @@ func (c Command) Apply(r Room) Room {
 }
 
 // relation is what mod_conference calls it. A relation replaces the one before.
-func (c Command) relation() string {
+func (c Command) relation() fsapi.Relation {
 	switch {
 	case c.NoSpeak && c.NoHear:
-		return "nospeak,nohear"
+		return fsapi.NoSpeakNoHear
 	case c.NoHear:
-		return "nohear"
+		return fsapi.NoHear
 	}
-	return "nospeak"
+	return fsapi.NoSpeak
 }
 
 // with returns the ids with or without id.
@@ -164,26 +171,26 @@ func ids(v []int) string {
 // the room: a loopback, one end of which taps what his telephone says, while the
 // other gives it to the pupil's telephone, and to nobody else. It is an "originate"
 // that is answered once both ends are in place; whoever hangs the leg up ends it.
-// vars are set on both ends. The arguments must be channels' ids and variables
-// that need no quoting.
-func WhisperLine(leg, pupil, supervisor string, vars ...string) string {
-	vars = append([]string{
-		"origination_uuid=" + leg,
-		"origination_caller_id_name=livemon",
-		"loopback_bowout=false",
-		"loopback_bowout_on_execute=false",
-		"eavesdrop_enable_dtmf=false",
-		"eavesdrop_bridge_bleg=true",
-		"eavesdrop_whisper_bleg=true",
+// vars are set on both ends.
+func WhisperLine(leg, pupil, supervisor fsapi.Channel, vars ...fsapi.Set) fsapi.Line {
+	uuid, err := fsapi.ParseValue(leg.String())
+	if err != nil {
+		return fsapi.Line{}
+	}
+	yes, no := fsapi.Bool(true), fsapi.Bool(false)
+	toPupil, fromPupil := fsapi.Name("eavesdrop_bridge_bleg"), fsapi.Name("eavesdrop_bridge_aleg")
+	whisper := fsapi.Name("eavesdrop_whisper_bleg")
+	vars = append([]fsapi.Set{
+		{Name: fsapi.Name("origination_uuid"), Value: uuid},
+		{Name: fsapi.Name("origination_caller_id_name"), Value: fsapi.Const("livemon")},
+		{Name: fsapi.Name("loopback_bowout"), Value: no},
+		{Name: fsapi.Name("loopback_bowout_on_execute"), Value: no},
+		{Name: fsapi.Name("eavesdrop_enable_dtmf"), Value: no},
+		{Name: toPupil, Value: yes},
+		{Name: whisper, Value: yes},
 	}, vars...)
 	// The variables reach both ends. Those that the pupil's end needs are taken off
 	// the supervisor's, which is to read what he says and nothing else.
-	tap := []string{"unset:eavesdrop_bridge_bleg", "unset:eavesdrop_whisper_bleg", "set:eavesdrop_bridge_aleg=true", "eavesdrop:" + supervisor}
-	return fmt.Sprintf("originate {%s}loopback/app=eavesdrop:%s '%s' inline", strings.Join(vars, ","), pupil, strings.Join(tap, ","))
-}
-
-// PlayLine plays a file to one member of a room and to nobody else. The file is
-// a path or a stream without blanks.
-func PlayLine(room, file string, member int) string {
-	return fmt.Sprintf("conference %s play %s %d", room, file, member)
+	tap := []fsapi.App{fsapi.Unassign(toPupil), fsapi.Unassign(whisper), fsapi.Assign(fsapi.Set{Name: fromPupil, Value: yes}), fsapi.Eavesdrop(supervisor)}
+	return fsapi.OriginateInto(fsapi.Eavesdrop(pupil), tap, vars...)
 }

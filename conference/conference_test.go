@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"livemon/conference"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -359,23 +360,27 @@ func TestTable(t *testing.T) {
 }
 
 func TestCommandLines(t *testing.T) {
+	room, err := fsapi.ParseRoom("lm-1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		c           conference.Command
 		line, reply string
 		done        bool
 	}{
-		{conference.Command{Op: conference.Lock}, "lm-1 lock", "+OK lm-1 locked", true},
-		{conference.Command{Op: conference.Mute, Member: 7}, "lm-1 mute 7 quiet", "+OK mute 7", true},
-		{conference.Command{Op: conference.Mute, Member: 7}, "lm-1 mute 7 quiet", "-ERR Non-Existant ID 7", false},
-		{conference.Command{Op: conference.Relate, Member: 7, Others: []int{8, 9}, NoSpeak: true}, "lm-1 relate 7 8,9 nospeak", "+OK 7->8 nospeak set\n+OK 7->9 nospeak set", true},
-		{conference.Command{Op: conference.Relate, Member: 7, Others: []int{8, 9}, NoSpeak: true}, "lm-1 relate 7 8,9 nospeak", "+OK 7->8 nospeak set\n-ERR relationship 7->9 not found.", false},
-		{conference.Command{Op: conference.Relate, Member: 8, Others: []int{7}, NoSpeak: true, NoHear: true}, "lm-1 relate 8 7 nospeak,nohear", "+OK 8->7 nospeak,nohear set", true},
-		{conference.Command{Op: conference.Relate, Member: 8, Others: []int{7}, NoHear: true}, "lm-1 relate 8 7 nohear", "+OK 8->7 nohear set", true},
-		{conference.Command{Op: conference.Clear, Member: 7, Others: []int{8}}, "lm-1 relate 7 8 clear", "+OK relationship 7->8 cleared.", true},
-		{conference.Command{Op: conference.Remove, Member: 7}, "lm-1 kick 7", "+OK kicked 7", true},
+		{conference.Command{Op: conference.Lock}, "conference lm-1 lock", "+OK lm-1 locked", true},
+		{conference.Command{Op: conference.Mute, Member: 7}, "conference lm-1 mute 7 quiet", "+OK mute 7", true},
+		{conference.Command{Op: conference.Mute, Member: 7}, "conference lm-1 mute 7 quiet", "-ERR Non-Existant ID 7", false},
+		{conference.Command{Op: conference.Relate, Member: 7, Others: []int{8, 9}, NoSpeak: true}, "conference lm-1 relate 7 8,9 nospeak", "+OK 7->8 nospeak set\n+OK 7->9 nospeak set", true},
+		{conference.Command{Op: conference.Relate, Member: 7, Others: []int{8, 9}, NoSpeak: true}, "conference lm-1 relate 7 8,9 nospeak", "+OK 7->8 nospeak set\n-ERR relationship 7->9 not found.", false},
+		{conference.Command{Op: conference.Relate, Member: 8, Others: []int{7}, NoSpeak: true, NoHear: true}, "conference lm-1 relate 8 7 nospeak,nohear", "+OK 8->7 nospeak,nohear set", true},
+		{conference.Command{Op: conference.Relate, Member: 8, Others: []int{7}, NoHear: true}, "conference lm-1 relate 8 7 nohear", "+OK 8->7 nohear set", true},
+		{conference.Command{Op: conference.Clear, Member: 7, Others: []int{8}}, "conference lm-1 relate 7 8 clear", "+OK relationship 7->8 cleared.", true},
+		{conference.Command{Op: conference.Remove, Member: 7}, "conference lm-1 kick 7", "+OK kicked 7", true},
 		{conference.Command{Op: conference.Settle}, "", "", true},
 	} {
-		if got := tc.c.Line("lm-1"); got != tc.line {
+		if got := tc.c.Line(room).String(); got != tc.line {
 			t.Errorf("%s: %q, want %q", tc.c, got, tc.line)
 		}
 		if got := tc.c.Done(tc.reply); got != tc.done {

@@ -68,17 +68,7 @@ func ParseList(reply string, who Who) (Room, error) {
 	return r, nil
 }
 
-// RelationsLine asks for the relations of members, and of nobody else: without
-// names mod_conference answers "-ERR no reply" when there are any. It is empty
-// for no members.
-func RelationsLine(room string, members []int) string {
-	if len(members) == 0 {
-		return ""
-	}
-	return room + " relate " + ids(members)
-}
-
-// ParseRelations puts the reply to RelationsLine into the room. Whoever is not
+// ParseRelations puts the reply to fsapi.Relations into the room. Whoever is not
 // in the reply has no relations.
 func ParseRelations(r Room, reply string) (Room, error) {
 	r = r.clone()

@@ -16,6 +16,7 @@ import (
 	"github.com/percipia/eslgo/command"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 // wanted are the headers that a controller of live monitoring reads of an event.
@@ -249,12 +250,12 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.Run("client", func(b *testing.B) {
 		c := esl.NewClient(esl.Options{Addr: addr, Password: password})
 		defer func() { _ = c.Close() }()
-		if _, err := c.API(context.Background(), "warm up"); err != nil {
+		if _, err := c.API(context.Background(), fsapi.Unchecked("warm up")); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := c.API(context.Background(), "uuid_exists 1"); err != nil {
+			if _, err := c.API(context.Background(), fsapi.Unchecked("uuid_exists 1")); err != nil {
 				b.Fatal(err)
 			}
 		}

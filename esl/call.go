@@ -2,15 +2,15 @@ package esl
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/percipia/eslgo/command"
 	"github.com/percipia/eslgo/command/call"
+
+	"livemon/internal/fsapi"
 )
 
 // OutboundCall is one call that the switch connected to us and that is ours to
@@ -67,20 +67,20 @@ func (c *OutboundCall) Get(header string) string { return c.headers[strings.ToLo
 
 // Execute has the call execute a dialplan application and returns as soon as the
 // switch has queued it. An application that does not exist hangs up the call.
-func (c *OutboundCall) Execute(ctx context.Context, app, arg string) error {
-	cmd, err := execution("", app, arg, "")
+func (c *OutboundCall) Execute(ctx context.Context, app fsapi.App) error {
+	cmd, err := execution("", app, "")
 	if err != nil {
 		return err
 	}
-	return c.order(ctx, "execute "+app, cmd)
+	return c.order(ctx, "execute "+app.Name(), cmd)
 }
 
 // ExecuteWait has the call execute a dialplan application and returns when it has
 // ended, or with ErrClosed when the call has. While it waits, a peer that has
 // died silently is noticed.
-func (c *OutboundCall) ExecuteWait(ctx context.Context, app, arg string) error {
-	op, id := "execute "+app, newID()
-	cmd, err := execution("", app, arg, id)
+func (c *OutboundCall) ExecuteWait(ctx context.Context, app fsapi.App) error {
+	op, id := "execute "+app.Name(), fsapi.NewChannel().String()
+	cmd, err := execution("", app, id)
 	if err != nil {
 		return err
 	}
@@ -109,12 +109,12 @@ func (c *OutboundCall) ExecuteWait(ctx context.Context, app, arg string) error {
 }
 
 // API runs an api command line, see [Client.API]. The dialplan must say "full".
-func (c *OutboundCall) API(ctx context.Context, apiLine string) (string, error) {
+func (c *OutboundCall) API(ctx context.Context, apiLine fsapi.Line) (string, error) {
 	op, err := apiOp("api", apiLine)
 	if err != nil {
 		return "", err
 	}
-	output, err := c.send(ctx, op, line("api "+apiLine))
+	output, err := c.send(ctx, op, line("api "+apiLine.String()))
 	if err != nil {
 		return "", err
 	}
@@ -289,10 +289,14 @@ func (c *OutboundCall) failed(op string, kind, err error) error {
 	return &Error{Op: op, Addr: c.peer.addr, Kind: kind, Err: err}
 }
 
-// newID returns a new random id in the form of a UUID.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// execution is the command by which a channel, or with "" the one that the
+// connection belongs to, executes an application. id marks its events.
+func execution(channel string, app fsapi.App, id string) (command.Command, error) {
+	if err := checkWord("execute", app.Name()); err != nil {
+		return nil, err
+	}
+	if err := CheckLine(app.Arg()); err != nil {
+		return nil, err
+	}
+	return &call.Execute{UUID: channel, AppName: app.Name(), AppArgs: app.Arg(), AppUUID: id}, nil
 }

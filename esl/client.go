@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/percipia/eslgo/command"
-	"github.com/percipia/eslgo/command/call"
+
+	"livemon/internal/fsapi"
 )
 
 // Client sends commands to one node, one at a time, and may be used from any
@@ -44,15 +45,15 @@ func NewClient(o Options) *Client {
 	return c
 }
 
-// API runs an api command line, as in "uuid_exists 1234", and returns its output
-// without the line feed at its end. Output that begins with -ERR or -USAGE is
-// returned together with an error of kind ErrReply.
-func (c *Client) API(ctx context.Context, apiLine string) (string, error) {
+// API runs an api command line and returns its output without the line feed at its
+// end. Output that begins with -ERR or -USAGE is returned together with an error of
+// kind ErrReply.
+func (c *Client) API(ctx context.Context, apiLine fsapi.Line) (string, error) {
 	op, err := apiOp("api", apiLine)
 	if err != nil {
 		return "", err
 	}
-	output, err := c.send(ctx, op, line("api "+apiLine))
+	output, err := c.send(ctx, op, line("api "+apiLine.String()))
 	if err != nil {
 		return "", err
 	}
@@ -61,7 +62,7 @@ func (c *Client) API(ctx context.Context, apiLine string) (string, error) {
 
 // BGAPI starts an api command line as a background job. Its output arrives as the
 // body of a BACKGROUND_JOB event whose Job-UUID is jobID, which must be unique.
-func (c *Client) BGAPI(ctx context.Context, jobID, apiLine string) error {
+func (c *Client) BGAPI(ctx context.Context, jobID string, apiLine fsapi.Line) error {
 	op, err := apiOp("bgapi", apiLine)
 	if err != nil {
 		return err
@@ -69,20 +70,21 @@ func (c *Client) BGAPI(ctx context.Context, jobID, apiLine string) error {
 	if err := checkWord(op, jobID); err != nil {
 		return err
 	}
-	return c.order(ctx, op, line("bgapi "+apiLine+"\r\nJob-UUID: "+jobID))
+	return c.order(ctx, op, line("bgapi "+apiLine.String()+"\r\nJob-UUID: "+jobID))
 }
 
 // Execute has a channel execute a dialplan application. The switch answers as
 // soon as it has queued it. An application that does not exist hangs up the call.
-func (c *Client) Execute(ctx context.Context, channel, app, arg string) error {
-	cmd, err := execution(channel, app, arg, "")
+func (c *Client) Execute(ctx context.Context, channel fsapi.Channel, app fsapi.App) error {
+	op := "execute " + app.Name()
+	if err := checkWord(op, channel.String()); err != nil {
+		return err
+	}
+	cmd, err := execution(channel.String(), app, "")
 	if err != nil {
 		return err
 	}
-	if err := checkWord("execute "+app, channel); err != nil {
-		return err
-	}
-	return c.order(ctx, "execute "+app, cmd)
+	return c.order(ctx, op, cmd)
 }
 
 // Run asks the switch for a sign of life whenever nothing was sent for the
@@ -106,7 +108,7 @@ func (c *Client) Run(ctx context.Context) error {
 			timer.Reset(c.o.Heartbeat - quiet)
 			continue
 		}
-		_, err := c.send(ctx, "heartbeat", line("api uptime"))
+		_, err := c.send(ctx, "heartbeat", line("api "+fsapi.Uptime().String()))
 		switch {
 		case ctx.Err() != nil || c.life.Err() != nil:
 			return nil
@@ -234,15 +236,14 @@ func (c *Client) failed(op string, kind, err error) error {
 
 // apiOp checks an api command line and returns what errors call it: its first
 // word, for the rest may hold what is nobody's business.
-func apiOp(verb, apiLine string) (string, error) {
-	name, _, _ := strings.Cut(apiLine, " ")
-	if name == "" {
-		return "", &Error{Op: verb, Kind: ErrArgument, Err: errors.New("no command")}
+func apiOp(verb string, apiLine fsapi.Line) (string, error) {
+	if apiLine.Op() == "" {
+		return "", &Error{Op: verb, Kind: ErrArgument, Err: errors.New("no command, or one of a value that was not checked")}
 	}
-	if err := CheckLine(apiLine); err != nil {
+	if err := CheckLine(apiLine.String()); err != nil {
 		return "", err
 	}
-	return verb + " " + name, nil
+	return verb + " " + apiLine.Op(), nil
 }
 
 // checkWord refuses what is empty or holds a blank where one word is expected.
@@ -251,20 +252,6 @@ func checkWord(op, s string) error {
 		return &Error{Op: op, Kind: ErrArgument, Err: errors.New("an identifier that is empty or holds a blank")}
 	}
 	return CheckLine(s)
-}
-
-// execution is the command by which a channel, or with "" the one that the
-// connection belongs to, executes an application. id marks its events.
-func execution(channel, app, arg, id string) (command.Command, error) {
-	if err := checkWord("execute", app); err != nil {
-		return nil, err
-	}
-	for _, s := range []string{channel, arg} {
-		if err := CheckLine(s); err != nil {
-			return nil, err
-		}
-	}
-	return &call.Execute{UUID: channel, AppName: app, AppArgs: arg, AppUUID: id}, nil
 }
 
 // apiOutput is an api command's output without the line feed at its end, and the

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 // newClient returns a client of the fake that is closed with the test.
@@ -26,7 +27,7 @@ func newClient(t *testing.T, o esl.Options) *esl.Client {
 func api(t *testing.T, c *esl.Client, line string) <-chan result {
 	t.Helper()
 	ctx := patient(t)
-	return start(func() (string, error) { return c.API(ctx, line) })
+	return start(func() (string, error) { return c.API(ctx, fsapi.Unchecked(line)) })
 }
 
 func TestClientAPI(t *testing.T) {
@@ -86,35 +87,15 @@ func TestClientErrorReplies(t *testing.T) {
 	}
 }
 
-func TestClientBGAPIAndExecute(t *testing.T) {
+func TestClientBGAPI(t *testing.T) {
 	f := newFake(t)
 	c := newClient(t, f.options())
 	ctx := patient(t)
 
-	done := startErr(func() error { return c.BGAPI(ctx, "job-1", "originate user/1000 &park()") })
+	done := startErr(func() error { return c.BGAPI(ctx, "job-1", fsapi.Unchecked("originate user/1000 &park()")) })
 	l := f.login()
 	l.expect("bgapi originate user/1000 &park()|Job-UUID: job-1")
 	l.send("Content-Type: command/reply\nReply-Text: +OK Job-UUID: job-1\nJob-UUID: job-1\n\n")
-	if r := await(t, done); r.err != nil {
-		t.Fatal(r.err)
-	}
-
-	done = startErr(func() error { return c.Execute(ctx, "chan-1", "playback", "a b.wav") })
-	got := l.command()
-	for _, want := range []string{"sendmsg chan-1|", "Call-Command: execute", "Execute-App-Name: playback", "Execute-App-Arg: a b.wav"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("sent %q, want %q in it", got, want)
-		}
-	}
-	l.reply("-ERR invalid session id [chan-1]")
-	wantErr(t, await(t, done).err, esl.ErrReply)
-
-	long := strings.Repeat("y", 5000)
-	done = startErr(func() error { return c.Execute(ctx, "chan-1", "set", long) })
-	if got := l.command(); !strings.HasSuffix(got, "|"+long) {
-		t.Errorf("a long argument is not the body of %.200q", got)
-	}
-	l.reply("+OK")
 	if r := await(t, done); r.err != nil {
 		t.Fatal(r.err)
 	}
@@ -130,12 +111,9 @@ func TestClientRefusesToSend(t *testing.T) {
 			t.Errorf("CheckLine(%.20q) = %v", bad, err)
 		}
 		for name, try := range map[string]func() error{
-			"api":             func() error { _, err := c.API(ctx, "uuid_setvar x y "+bad); return err },
-			"bgapi":           func() error { return c.BGAPI(ctx, "id", "originate "+bad) },
-			"job":             func() error { return c.BGAPI(ctx, bad, "status") },
-			"execute channel": func() error { return c.Execute(ctx, bad, "answer", "") },
-			"execute app":     func() error { return c.Execute(ctx, "id", bad, "") },
-			"execute arg":     func() error { return c.Execute(ctx, "id", "set", bad) },
+			"api":   func() error { _, err := c.API(ctx, fsapi.Unchecked("uuid_setvar x y "+bad)); return err },
+			"bgapi": func() error { return c.BGAPI(ctx, "id", fsapi.Unchecked("originate "+bad)) },
+			"job":   func() error { return c.BGAPI(ctx, bad, fsapi.Unchecked("status")) },
 			"password": func() error {
 				_, err := esl.DialStream(ctx, esl.Options{Addr: o.Addr, Password: bad}, esl.Subscription{Events: []string{"ALL"}})
 				return err
@@ -151,12 +129,9 @@ func TestClientRefusesToSend(t *testing.T) {
 		}
 	}
 	for name, try := range map[string]func() error{
-		"nothing":       func() error { _, err := c.API(ctx, ""); return err },
-		"no job":        func() error { return c.BGAPI(ctx, "", "status") },
-		"no channel":    func() error { return c.Execute(ctx, "", "answer", "") },
-		"blank in app":  func() error { return c.Execute(ctx, "id", "a b", "") },
-		"blank channel": func() error { return c.Execute(ctx, "a b", "set", "") },
-		"no address":    func() error { _, err := newClient(t, esl.Options{}).API(ctx, "status"); return err },
+		"nothing":    func() error { _, err := c.API(ctx, fsapi.Unchecked("")); return err },
+		"no job":     func() error { return c.BGAPI(ctx, "", fsapi.Unchecked("status")) },
+		"no address": func() error { _, err := newClient(t, esl.Options{}).API(ctx, fsapi.Unchecked("status")); return err },
 	} {
 		if err := try(); !errors.Is(err, esl.ErrArgument) {
 			t.Errorf("%s: %v", name, err)
@@ -211,7 +186,7 @@ func TestClientRepliesAreNotMixedUp(t *testing.T) {
 		callers.Go(func() {
 			for j := range 50 {
 				want := fmt.Sprintf("echo %d-%d", i, j)
-				if got, err := c.API(ctx, want); err != nil || got != want {
+				if got, err := c.API(ctx, fsapi.Unchecked(want)); err != nil || got != want {
 					t.Errorf("got %q, %v, want %q", got, err, want)
 					return
 				}
@@ -252,7 +227,7 @@ func TestClientUnansweredCommandCostsTheConnection(t *testing.T) {
 
 			ctx, cancel := test.end()
 			defer cancel()
-			done = start(func() (string, error) { return c.API(ctx, "first") })
+			done = start(func() (string, error) { return c.API(ctx, fsapi.Unchecked("first")) })
 			l.expect("api first")
 			if test.cancel {
 				cancel()
@@ -281,7 +256,7 @@ func TestClientWaitingForItsTurnRespectsContext(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	_, err := c.API(ctx, "second")
+	_, err := c.API(ctx, fsapi.Unchecked("second"))
 	wantErr(t, err, esl.ErrTimeout, context.DeadlineExceeded)
 
 	l.output("first")
@@ -299,7 +274,7 @@ func TestClientCloseEndsPendingCommand(t *testing.T) {
 	await(t, startErr(c.Close))
 	wantErr(t, await(t, done).err, esl.ErrClosed)
 	l.expectEnd()
-	_, err := c.API(patient(t), "status")
+	_, err := c.API(patient(t), fsapi.Unchecked("status"))
 	wantErr(t, err, esl.ErrClosed)
 	await(t, startErr(c.Close))
 }
@@ -385,7 +360,7 @@ func TestUnreachable(t *testing.T) {
 	f := newFake(t)
 	o := f.options()
 	_ = f.ln.Close()
-	_, err := newClient(t, o).API(patient(t), "status")
+	_, err := newClient(t, o).API(patient(t), fsapi.Unchecked("status"))
 	wantErr(t, err, esl.ErrUnreachable)
 }
 
@@ -401,7 +376,7 @@ func TestClientDoesNotHammerWithWrongPassword(t *testing.T) {
 	l.reply("-ERR invalid")
 	wantErr(t, await(t, done).err, esl.ErrPassword)
 	_ = f.ln.Close() // a second attempt would be ErrUnreachable
-	_, err := c.API(patient(t), "status")
+	_, err := c.API(patient(t), fsapi.Unchecked("status"))
 	wantErr(t, err, esl.ErrPassword)
 }
 
@@ -506,7 +481,7 @@ func TestClientHeartbeat(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	l.expectEnd()
-	_, err := c.API(patient(t), "status")
+	_, err := c.API(patient(t), fsapi.Unchecked("status"))
 	wantErr(t, err, esl.ErrClosed)
 }
 

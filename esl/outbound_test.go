@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 const channelID = "a8c5ee75-18e4-4f27-86af-06810fae90b4" // of testdata/outbound-connect.txt
@@ -107,17 +108,17 @@ func TestOutboundCall(t *testing.T) {
 	s := serveOutbound(t, esl.OutboundOptions{}, func(ctx context.Context, c *esl.OutboundCall) {
 		defer close(left)
 		calls <- seen{c.Channel(), c.Get("caller-channel-name"), c.Get("variable_a[0]"), c.Get("variable_a/b"), c.Get("variable_empty"), c.Get("absent")}
-		if err := c.Execute(ctx, "answer", ""); err != nil {
+		if err := c.Execute(ctx, fsapi.Answer()); err != nil {
 			t.Error("execute:", err)
 		}
-		if got, err := c.API(ctx, "uuid_getvar x pin"); err != nil || got != "1234" {
+		if got, err := c.API(ctx, fsapi.Unchecked("uuid_getvar x pin")); err != nil || got != "1234" {
 			t.Errorf("api: %q, %v", got, err)
 		}
-		if _, err := c.API(ctx, "nosuch"); !errors.Is(err, esl.ErrReply) {
+		if _, err := c.API(ctx, fsapi.Unchecked("nosuch")); !errors.Is(err, esl.ErrReply) {
 			t.Error("api:", err)
 		}
-		if err := c.Execute(ctx, "set", "a\nb"); err == nil {
-			t.Error("a line break was sent")
+		if err := c.Execute(ctx, fsapi.App{}); !errors.Is(err, esl.ErrArgument) {
+			t.Error("an application that nobody has checked:", err)
 		}
 		if err := c.Release(ctx); err != nil {
 			t.Error("release:", err)
@@ -125,7 +126,7 @@ func TestOutboundCall(t *testing.T) {
 		if err := c.Release(ctx); err != nil {
 			t.Error("second release:", err)
 		}
-		if err := c.Execute(ctx, "answer", ""); !errors.Is(err, esl.ErrClosed) {
+		if err := c.Execute(ctx, fsapi.Answer()); !errors.Is(err, esl.ErrClosed) {
 			t.Error("execute after release:", err)
 		}
 	})
@@ -149,10 +150,10 @@ func TestOutboundCall(t *testing.T) {
 
 func TestOutboundExecuteWait(t *testing.T) {
 	s := serveOutbound(t, esl.OutboundOptions{}, func(ctx context.Context, c *esl.OutboundCall) {
-		if err := c.ExecuteWait(ctx, "playback", "hello.wav"); err != nil {
+		if err := c.ExecuteWait(ctx, fsapi.Playback(fsapi.Stream("hello.wav"))); err != nil {
 			t.Error(err)
 		}
-		if err := c.ExecuteWait(ctx, "answer", ""); err != nil {
+		if err := c.ExecuteWait(ctx, fsapi.Answer()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -176,7 +177,7 @@ func TestOutboundExecuteWait(t *testing.T) {
 func TestOutboundCallEndsDuringExecuteWait(t *testing.T) {
 	failed := make(chan error, 1)
 	s := serveOutbound(t, esl.OutboundOptions{}, func(ctx context.Context, c *esl.OutboundCall) {
-		failed <- c.ExecuteWait(ctx, "playback", "hello.wav")
+		failed <- c.ExecuteWait(ctx, fsapi.Playback(fsapi.Stream("hello.wav")))
 		<-ctx.Done() // ends with the call
 	})
 	l := s.call()
@@ -195,7 +196,7 @@ func TestOutboundHeartbeatDuringExecuteWait(t *testing.T) {
 	failed := make(chan error, 1)
 	o := esl.OutboundOptions{Heartbeat: 20 * time.Millisecond, CommandTimeout: time.Second}
 	s := serveOutbound(t, o, func(ctx context.Context, c *esl.OutboundCall) {
-		failed <- c.ExecuteWait(ctx, "playback", "hello.wav")
+		failed <- c.ExecuteWait(ctx, fsapi.Playback(fsapi.Stream("hello.wav")))
 	})
 	l := s.call()
 	l.execution("playback")
@@ -225,7 +226,7 @@ func TestOutboundFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			failed := make(chan error, 1)
 			s := serveOutbound(t, esl.OutboundOptions{}, func(ctx context.Context, c *esl.OutboundCall) {
-				_, err := c.API(ctx, "status")
+				_, err := c.API(ctx, fsapi.Unchecked("status"))
 				failed <- err
 			})
 			l := s.call()
@@ -259,7 +260,7 @@ func TestOutboundUnansweredCommand(t *testing.T) {
 	failed := make(chan error, 2)
 	s := serveOutbound(t, esl.OutboundOptions{CommandTimeout: 300 * time.Millisecond}, func(ctx context.Context, c *esl.OutboundCall) {
 		for range 2 {
-			failed <- c.Execute(ctx, "answer", "")
+			failed <- c.Execute(ctx, fsapi.Answer())
 		}
 	})
 	l := s.call()

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -17,19 +18,26 @@ import (
 // returns what the switch answered; an answer that begins with -ERR or -USAGE
 // may come as an error whose text holds it.
 type Switch interface {
-	API(ctx context.Context, line string) (string, error)
+	API(ctx context.Context, line fsapi.Line) (string, error)
 }
 
 // maxReply bounds what is read of one answer.
 const maxReply = 16 << 20
 
-// neededCommands are the api commands that livemon sends. Each of them, sent as
-// it stands here, does nothing but answer.
-var neededCommands = []string{
-	"conference list", "file_exists", "global_getvar conf_dir", "module_exists", "originate", "show",
-	"uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_exists", "uuid_getvar", "uuid_kill", "uuid_media", "uuid_park",
-	"uuid_setvar", "uuid_setvar_multi", "uuid_transfer", "version", "xml_locate",
+// neededCommands asks for each api command that livemon sends in such a way that
+// the switch does nothing but answer.
+func neededCommands() []fsapi.Line {
+	lines := []fsapi.Line{fsapi.RoomList(), fsapi.Global(confDirVar)}
+	for _, name := range []string{
+		"file_exists", "module_exists", "originate", "show", "uuid_bridge", "uuid_broadcast", "uuid_dump", "uuid_exists", "uuid_getvar",
+		"uuid_kill", "uuid_media", "uuid_park", "uuid_setvar", "uuid_setvar_multi", "uuid_transfer", "version", "xml_locate",
+	} {
+		lines = append(lines, fsapi.Bare(fsapi.Name(name)))
+	}
+	return lines
 }
+
+var confDirVar = fsapi.Name("conf_dir")
 
 // The newest release that livemon has been measured on, and the oldest.
 const (
@@ -82,7 +90,7 @@ func (c *checker) bad(check, detail, do string) {
 
 // ask returns the switch's answer, which may be an -ERR; the error is that of
 // the connection.
-func (c *checker) ask(ctx context.Context, line string) (string, error) {
+func (c *checker) ask(ctx context.Context, line fsapi.Line) (string, error) {
 	answer, err := c.sw.API(ctx, line)
 	answer = strings.TrimSpace(answer[:min(len(answer), maxReply)])
 	if err == nil || refused(answer) {
@@ -93,7 +101,7 @@ func (c *checker) ask(ctx context.Context, line string) (string, error) {
 			return strings.TrimSpace(err.Error()[i:]), nil
 		}
 	}
-	return "", fmt.Errorf("asking the switch %q: %w", line, err)
+	return "", fmt.Errorf("asking the switch %q: %w", line.String(), err)
 }
 
 func refused(answer string) bool {
@@ -103,21 +111,13 @@ func refused(answer string) bool {
 // folder learns where the switch has its configuration; what is wrong with
 // that is told with the prompts, which need it.
 func (c *checker) folder(ctx context.Context) (err error) {
-	c.confDir, err = c.ask(ctx, "global_getvar conf_dir")
+	c.confDir, err = c.ask(ctx, fsapi.Global(confDirVar))
 	return err
-}
-
-// plainPath tells whether a path can stand in a command to the switch.
-func plainPath(p string) bool {
-	const longest = 1024
-	return path.IsAbs(p) && len(p) <= longest && !strings.ContainsFunc(p, func(r rune) bool {
-		return r <= ' ' || r == 0x7f || strings.ContainsRune("!'\"\\,|{}[]$`", r)
-	})
 }
 
 func (c *checker) doInstall() string {
 	dir := "DIR' on the switch's configuration folder"
-	if plainPath(c.confDir) {
+	if _, err := fsapi.ParsePath(c.confDir); err == nil {
 		dir = c.confDir + "' on the switch's machine"
 	}
 	return "Run 'livemon fsconf install " + dir + ", then 'fs_cli -x reloadxml'"
@@ -126,7 +126,7 @@ func (c *checker) doInstall() string {
 var versionNumber = regexp.MustCompile(`Version (\d{1,4})\.(\d{1,4})`)
 
 func (c *checker) version(ctx context.Context) error {
-	answer, err := c.ask(ctx, "version")
+	answer, err := c.ask(ctx, fsapi.Version())
 	if err != nil {
 		return err
 	}
@@ -156,12 +156,13 @@ func older(major, minor, thanMajor, thanMinor int) bool {
 
 func (c *checker) rights(ctx context.Context) error {
 	var denied, unknown []string
-	for _, line := range neededCommands {
+	needed := neededCommands()
+	for _, line := range needed {
 		answer, err := c.ask(ctx, line)
 		if err != nil {
 			return err
 		}
-		name, _, _ := strings.Cut(line, " ")
+		name := line.Op()
 		switch lower := strings.ToLower(answer); {
 		case !refused(answer):
 		case strings.Contains(lower, "permission denied"):
@@ -176,7 +177,7 @@ func (c *checker) rights(ctx context.Context) error {
 	case len(unknown) > 0:
 		c.bad("rights", "not known to the switch: "+strings.Join(unknown, ", "), "Load mod_commands and mod_conference")
 	default:
-		c.ok("rights", fmt.Sprintf("all %d commands that livemon needs are allowed", len(neededCommands)))
+		c.ok("rights", fmt.Sprintf("all %d commands that livemon needs are allowed", len(needed)))
 	}
 	return nil
 }
@@ -188,7 +189,7 @@ func (c *checker) modules(ctx context.Context) error {
 	}
 	var missing []string
 	for _, m := range needed {
-		answer, err := c.ask(ctx, "module_exists "+m)
+		answer, err := c.ask(ctx, fsapi.ModuleExists(fsapi.Name(m)))
 		if err != nil {
 			return err
 		}
@@ -210,7 +211,7 @@ func (c *checker) applications(ctx context.Context) error {
 	if c.s.DialIn != "" {
 		needed = append(needed, "play_and_get_digits", "socket")
 	}
-	answer, err := c.ask(ctx, "show application as json")
+	answer, err := c.ask(ctx, fsapi.Applications())
 	if err != nil {
 		return err
 	}
@@ -238,8 +239,8 @@ func (c *checker) applications(ctx context.Context) error {
 
 // locate asks for a part of the configuration as the switch would use it. It
 // returns nil and a reason when there is none.
-func (c *checker) locate(ctx context.Context, what string) (*node, string, error) {
-	answer, err := c.ask(ctx, "xml_locate "+what)
+func (c *checker) locate(ctx context.Context, what fsapi.Line) (*node, string, error) {
+	answer, err := c.ask(ctx, what)
 	switch {
 	case err != nil:
 		return nil, "", err
@@ -256,7 +257,7 @@ func (c *checker) locate(ctx context.Context, what string) (*node, string, error
 }
 
 func (c *checker) conference(ctx context.Context) error {
-	root, reason, err := c.locate(ctx, "configuration configuration name "+confName)
+	root, reason, err := c.locate(ctx, fsapi.ConferenceConf())
 	if err != nil {
 		return err
 	}
@@ -307,11 +308,12 @@ func shorten(problems []string) string {
 }
 
 func (c *checker) prompts(ctx context.Context) error {
+	_, unsafe := fsapi.ParsePath(c.confDir)
 	switch {
 	case !path.IsAbs(c.confDir):
 		c.bad("prompts", fmt.Sprintf("the switch does not tell its configuration folder: %q", clip(c.confDir)), doRights)
 		return nil
-	case !plainPath(c.confDir):
+	case unsafe != nil:
 		c.bad("prompts", fmt.Sprintf("the path %q has characters that cannot stand in a command to the switch", clip(c.confDir)),
 			"Start the switch with a configuration folder whose path has none (freeswitch -conf)")
 		return nil
@@ -322,7 +324,11 @@ func (c *checker) prompts(ctx context.Context) error {
 	}
 	var missing []string
 	for _, p := range ps {
-		answer, err := c.ask(ctx, "file_exists "+path.Join(c.confDir, p.Path))
+		file, err := fsapi.ParsePath(path.Join(c.confDir, p.Path))
+		if err != nil {
+			return err // the folder was looked at above
+		}
+		answer, err := c.ask(ctx, fsapi.FileExists(file))
 		if err != nil {
 			return err
 		}
@@ -345,7 +351,11 @@ func (c *checker) dialIn(ctx context.Context) error {
 		c.ok(check, "none is wanted")
 		return nil
 	}
-	root, reason, err := c.locate(ctx, "dialplan context name "+c.s.Context)
+	name, err := fsapi.ParseValue(c.s.Context)
+	if err != nil {
+		return err // Validate has looked at it
+	}
+	root, reason, err := c.locate(ctx, fsapi.DialplanContext(name))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -22,7 +23,8 @@ type errReply struct{ text string }
 
 func (e errReply) Error() string { return "the switch answered with an error: " + e.text }
 
-func (a answers) API(_ context.Context, line string) (string, error) {
+func (a answers) API(_ context.Context, l fsapi.Line) (string, error) {
+	line := l.String()
 	if strings.ContainsAny(line, "\r\n\x00") {
 		return "", errors.New("argument cannot be sent")
 	}
@@ -214,7 +216,7 @@ type broken struct {
 
 var errGone = errors.New("the connection has ended")
 
-func (b *broken) API(ctx context.Context, line string) (string, error) {
+func (b *broken) API(ctx context.Context, line fsapi.Line) (string, error) {
 	if b.left--; b.left < 0 {
 		return "", errGone
 	}

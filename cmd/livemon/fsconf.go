@@ -12,6 +12,7 @@ import (
 	"livemon/esl"
 	"livemon/fsconf"
 	"livemon/internal/config"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -201,7 +202,7 @@ type oneSwitch struct{ client *esl.Client }
 
 // API keeps what the switch says to a login apart from what it says to a
 // command: fsconf takes an error that holds -ERR for the latter.
-func (s oneSwitch) API(ctx context.Context, line string) (string, error) {
+func (s oneSwitch) API(ctx context.Context, line fsapi.Line) (string, error) {
 	reply, err := s.client.API(ctx, line)
 	var e *esl.Error
 	if errors.As(err, &e) && !errors.Is(err, esl.ErrReply) {

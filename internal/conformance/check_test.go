@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 // patience is how long a case waits for anything, frame the length of a window.
@@ -111,7 +112,7 @@ func (f *fact) run(ctx context.Context, sw Switch) (notes []string, err error) {
 func (c *check) leave() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), patience)
 	defer cancel()
-	_, err := c.client.API(ctx, "hupall NORMAL_CLEARING "+mark+" "+c.id)
+	_, err := c.client.API(ctx, fsapi.KillMarked(fsapi.Name(mark), fsapi.Const(c.id)))
 	for _, l := range c.legs {
 		if l.uuid == "" && l.Telephone != nil { // a call that came in, and was not found
 			err = errors.Join(err, l.Hangup(ctx))
@@ -119,7 +120,7 @@ func (c *check) leave() error {
 		}
 		for err == nil {
 			var reply string
-			if reply, err = c.client.API(ctx, "uuid_exists "+l.uuid); reply != "true" {
+			if reply, err = c.client.API(ctx, fsapi.Exists(channelOf(l.uuid))); reply != "true" {
 				break
 			}
 			if err == nil {
@@ -163,10 +164,14 @@ func newUUID() string {
 	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-8" + h[17:20] + "-" + h[20:]
 }
 
+func channelOf(uuid string) fsapi.Channel { c, _ := fsapi.ParseChannel(uuid); return c }
+
+func roomOf(name string) fsapi.Room { r, _ := fsapi.ParseRoom(name); return r }
+
 // api runs a command and returns its answer, whatever it says.
 func (c *check) api(format string, args ...any) string {
 	line := fmt.Sprintf(format, args...)
-	reply, err := c.client.API(c.ctx, line)
+	reply, err := c.client.API(c.ctx, fsapi.Unchecked(line))
 	if err != nil && !errors.Is(err, esl.ErrReply) {
 		c.fatalf("api %s: %v", line, err)
 	}

@@ -3,6 +3,8 @@ package conformance
 import (
 	"strings"
 	"time"
+
+	"livemon/internal/fsapi"
 )
 
 // answer is the variable that play_and_get_digits puts the keys into.
@@ -69,7 +71,7 @@ var digitFacts = []fact{
 		check: func(c *check) {
 			l := c.parked("caller")
 			at := c.events.now()
-			c.must(c.client.Execute(c.ctx, l.uuid, "play_and_get_digits", `1 8 1 9000 # silence_stream://1000 silence_stream://20 `+answer+` ^\d+$`))
+			c.must(c.client.Execute(c.ctx, channelOf(l.uuid), fsapi.UncheckedApp("play_and_get_digits", `1 8 1 9000 # silence_stream://1000 silence_stream://20 `+answer+` ^\d+$`)))
 			c.await(at, "event=CHANNEL_EXECUTE", "Application=play_and_get_digits", "Unique-ID="+l.uuid)
 			c.must(l.Press(c.ctx, "12", 60*time.Millisecond))
 			c.await(at, "event=DTMF", "DTMF-Digit=2", "Unique-ID="+l.uuid)
@@ -85,7 +87,7 @@ var digitFacts = []fact{
 func (c *check) ask(l *leg, question, keys string, late bool) string {
 	c.ok("uuid_setvar_multi %s read_terminator_used=;read_result=;%s=;%s_invalid=", l.uuid, answer, answer)
 	at := c.events.now()
-	c.must(c.client.Execute(c.ctx, l.uuid, "play_and_get_digits", question))
+	c.must(c.client.Execute(c.ctx, channelOf(l.uuid), fsapi.UncheckedApp("play_and_get_digits", question)))
 	c.await(at, "event=CHANNEL_EXECUTE", "Application=play_and_get_digits", "Unique-ID="+l.uuid)
 	c.pause(map[bool]time.Duration{false: 200 * time.Millisecond, true: 1300 * time.Millisecond}[late])
 	if keys != "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 )
 
 // settled is for how long the parties have heard each other, at the least, when
@@ -154,7 +155,7 @@ var moveFacts = []fact{
 				for i := range rounds {
 					l := c.phone(fmt.Sprintf("s%d", i%3), Behaviour{After: 100 * time.Millisecond})
 					at := c.events.now()
-					c.must(c.client.BGAPI(c.ctx, newUUID(), "originate "+c.dial(l)+" &park()"))
+					c.must(c.client.BGAPI(c.ctx, newUUID(), fsapi.Unchecked("originate "+c.dial(l)+" &park()")))
 					c.await(at, "event="+wait, "Unique-ID="+l.uuid)
 					room := c.newRoom()
 					c.ok("uuid_transfer %s 'conference:%s@%s' inline", l.uuid, room, fsconf.Profile)

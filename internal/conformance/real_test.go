@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 	"livemon/internal/sipphone"
 )
 
@@ -51,7 +52,7 @@ func dialReal(ctx context.Context, socket esl.Options, profile, phones string) (
 	}
 	r := &realSwitch{socket: socket, profile: profile, farm: farm, voices: map[string]int{}}
 	client := esl.NewClient(socket)
-	r.version, err = client.API(ctx, "version")
+	r.version, err = client.API(ctx, fsapi.Version())
 	return r, errors.Join(err, client.Close())
 }
 

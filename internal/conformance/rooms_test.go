@@ -8,6 +8,7 @@ import (
 
 	"livemon/conference"
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -95,8 +96,8 @@ func (c *check) read(room string, pupil *leg, supervisors []*leg) conference.Roo
 	}
 	c.must(err)
 	r.Ours = true
-	if line := conference.RelationsLine(room, r.Related()); line != "" {
-		r, err = conference.ParseRelations(r, c.api("conference %s", line))
+	if line := fsapi.Relations(roomOf(room), r.Related()); !line.IsZero() {
+		r, err = conference.ParseRelations(r, c.api("%s", line))
 		c.must(err)
 		r.Ours = true
 	}
@@ -161,7 +162,7 @@ func (c *check) roles(room string, pupil *leg, want map[*leg]wire.Role) {
 				c.hush(c.legOf(r, cmd.Member))
 				continue
 			}
-			if !cmd.Done(c.api("conference %s", cmd.Line(room))) {
+			if !cmd.Done(c.api("%s", cmd.Line(roomOf(room)))) {
 				break
 			}
 		}

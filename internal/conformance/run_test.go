@@ -14,6 +14,7 @@ import (
 
 	"livemon/esl"
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 )
 
 var update = flag.Bool("update", false, "write the list of facts into docs/conformance.md")
@@ -138,7 +139,7 @@ func lacks(t *testing.T, sw *realSwitch, f fact) string {
 	client := esl.NewClient(sw.Socket())
 	defer func() { _ = client.Close() }() // nothing is under way
 	for _, module := range append([]string{"mod_sofia", "mod_commands", "mod_dptools"}, f.needs...) {
-		reply, err := client.API(t.Context(), "module_exists "+module)
+		reply, err := client.API(t.Context(), fsapi.ModuleExists(fsapi.Name(module)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +147,7 @@ func lacks(t *testing.T, sw *realSwitch, f fact) string {
 			return "the module " + module
 		}
 	}
-	reply, err := client.API(t.Context(), "sofia xmlstatus profile "+sw.profile)
+	reply, err := client.API(t.Context(), fsapi.Unchecked("sofia xmlstatus profile "+sw.profile))
 	if err != nil && !errors.Is(err, esl.ErrReply) {
 		t.Fatal(err)
 	}

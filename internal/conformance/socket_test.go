@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 var socketFacts = []fact{
@@ -24,7 +25,7 @@ var socketFacts = []fact{
 			w.command("event plain CHANNEL_PARK")
 			l := c.phone("late", Behaviour{After: 300 * time.Millisecond})
 			at, began := c.events.now(), time.Now()
-			c.must(c.client.BGAPI(c.ctx, newUUID(), "originate "+c.dial(l)+" &park()"))
+			c.must(c.client.BGAPI(c.ctx, newUUID(), fsapi.Unchecked("originate "+c.dial(l)+" &park()")))
 			w.write("api msleep 2000\n\n")
 			c.await(at, "event=CHANNEL_PARK", "Unique-ID="+l.uuid)
 			c.want(time.Since(began) < 1500*time.Millisecond, "the other connection had to wait too")
@@ -97,7 +98,7 @@ var socketFacts = []fact{
 		check: func(c *check) {
 			l := c.parked("victim")
 			at := c.events.now()
-			c.must(c.client.Execute(c.ctx, l.uuid, "nosuch"+c.id, ""))
+			c.must(c.client.Execute(c.ctx, channelOf(l.uuid), fsapi.UncheckedApp("nosuch"+c.id, "")))
 			e := c.await(at, "event=CHANNEL_HANGUP", "Unique-ID="+l.uuid)
 			c.want(e.Get("Hangup-Cause") == "DESTINATION_OUT_OF_ORDER", "the cause is %s", e.Get("Hangup-Cause"))
 		}},
@@ -160,7 +161,7 @@ var socketFacts = []fact{
 						steered <- errors.New("another call was connected: " + call.Channel())
 						return
 					}
-					steered <- call.Execute(ctx, "set", "livemon_steered=yes")
+					steered <- call.Execute(ctx, fsapi.Assign(fsapi.Set{Name: fsapi.Name("livemon_steered"), Value: fsapi.Const("yes")}))
 				})
 			}()
 			c.ok("uuid_transfer %s 'socket:%s async full,park' inline", l.uuid, ln.Addr())
@@ -266,7 +267,7 @@ func (c *check) delays() time.Duration {
 	for i := range 40 {
 		c.pause(time.Duration(10+i) * time.Millisecond) // not in step with the switch
 		at, began, id := c.events.now(), time.Now(), newUUID()
-		c.must(c.client.BGAPI(c.ctx, id, "uuid_exists x"))
+		c.must(c.client.BGAPI(c.ctx, id, fsapi.Exists(channelOf("x"))))
 		c.await(at, "event=BACKGROUND_JOB", "Job-UUID="+id)
 		all = append(all, time.Since(began))
 	}

@@ -263,13 +263,13 @@ var roomFacts = []fact{
 			c.want(len(relation()) == 0, "there are relations: %v", relation())
 			at := c.events.now()
 			set := conference.Command{Op: conference.Relate, Member: s, Others: []int{u, p}, NoSpeak: true}
-			reply := c.api("conference %s", set.Line(room))
+			reply := c.api("%s", set.Line(roomOf(room)))
 			c.want(set.Done(reply), "relate to two members answered %q", reply)
 			got := relation()
 			c.want(len(got) == 2, "relations are read as %v", got)
 			c.want(strings.HasPrefix(c.api("conference %s relate", room), "-ERR"), "relate without a member answers something")
 			unset := conference.Command{Op: conference.Clear, Member: s, Others: []int{u}}
-			reply = c.api("conference %s", unset.Line(room))
+			reply = c.api("%s", unset.Line(roomOf(room)))
 			c.want(unset.Done(reply), "clear answered %q", reply)
 			got = relation()
 			c.want(len(got) == 1 && got[0] == p, "relations are read as %v", got)

@@ -6,6 +6,7 @@ import (
 
 	"livemon/conference"
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 )
 
 var whisperFacts = []fact{
@@ -115,6 +116,6 @@ func (c *check) tapped() (user, pupil, sup *leg, room string) {
 // whisper puts a whispering leg between a supervisor and the pupil.
 func (c *check) whisper(sup, pupil *leg) (tap string) {
 	tap = newUUID()
-	c.ok("%s", conference.WhisperLine(tap, pupil.uuid, sup.uuid, mark+"="+c.id))
+	c.ok("%s", conference.WhisperLine(channelOf(tap), channelOf(pupil.uuid), channelOf(sup.uuid), fsapi.Set{Name: fsapi.Name(mark), Value: fsapi.Const(c.id)}))
 	return tap
 }

@@ -50,7 +50,7 @@ func ClearVars(c Channel, vars ...Var) Line {
 func Broadcast(c Channel, s Sound) Line { return words("uuid_broadcast", c.s, s.s, "aleg") }
 
 // DetectTone reports a tone that a channel hears, by a DETECTED_TONE event.
-func DetectTone(c Channel, key Var, hz int) Line {
+func DetectTone(c Channel, key Value, hz int) Line {
 	if hz <= 0 {
 		return Line{}
 	}
@@ -91,6 +91,15 @@ func Originate(d Dial, vars ...Set) Line {
 		return Line{}
 	}
 	return words("originate", "{"+s+"}"+d.s, "&park()")
+}
+
+// Loopback makes a loopback, and parks both its ends. The variables are set on both.
+func Loopback(vars ...Set) Line {
+	s := sets(vars, ",")
+	if s == "" {
+		return Line{}
+	}
+	return words("originate", "{"+s+"}loopback/app=park", "&park()")
 }
 
 // OriginateInto makes a loopback: its far end executes an application, and its

@@ -28,6 +28,9 @@ func Users() Line { return words("list_users") }
 // is called json_list the answer says nothing: see RoomMembers.
 func Rooms() Line { return words("conference", "json_list") }
 
+// RoomList asks for all conferences, as text.
+func RoomList() Line { return words("conference", "list") }
+
 // RoomMembers asks for one conference and its members, as JSON.
 func RoomMembers(r Room) Line { return words("conference", r.s, "json_list") }
 
@@ -86,7 +89,9 @@ func ConferenceConf() Line {
 }
 
 // DialplanContext asks for a context of the dialplan.
-func DialplanContext(v Var) Line { return words("xml_locate", "dialplan", "context", "name", v.s) }
+func DialplanContext(name Value) Line {
+	return words("xml_locate", "dialplan", "context", "name", name.s)
+}
 
 // FileExists asks whether a file is on the switch's machine.
 func FileExists(p Path) Line { return words("file_exists", p.s) }

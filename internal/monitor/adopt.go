@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 )
@@ -46,7 +47,7 @@ func (n *node) adopt(ctx context.Context) error {
 		}
 		if !ok && leg.Room == "" {
 			// Nobody knows what he was waiting for.
-			if _, err := n.sw().API(ctx, "uuid_kill "+leg.Channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
+			if _, err := n.sw().API(ctx, fsapi.Kill(channelOf(leg.Channel))); err != nil && !isRefusal(err) {
 				n.log.Warn("a supervisor's leg without a session could not be hung up", "channel", leg.Channel, "error", err)
 			}
 			continue
@@ -103,7 +104,7 @@ func (n *node) believeLeg(x wire.Session, leg tracker.Leg) wire.Session {
 func (n *node) hushStrays(ctx context.Context) {
 	for _, leg := range n.legs() {
 		if id := leg.Vars[varWhisper]; id != "" && !n.has(id) {
-			if _, err := n.sw().API(ctx, "uuid_kill "+leg.Channel+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
+			if _, err := n.sw().API(ctx, fsapi.Kill(channelOf(leg.Channel))); err != nil && !isRefusal(err) {
 				n.log.Warn("a whispering leg without a session could not be hung up", "channel", leg.Channel, "error", err)
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"livemon/internal/fsapi"
 )
 
 // endOther does with one party's leg what the end of the bridge would have done
@@ -38,9 +40,10 @@ const letGoTime = time.Second
 
 // afterBridge is the command that does to a leg what follows its bridge, in the
 // order of precedence that the switch has.
-func (c *call) afterBridge(ctx context.Context, channel string) (string, error) {
+func (c *call) afterBridge(ctx context.Context, channel string) (fsapi.Line, error) {
+	leg := channelOf(channel)
 	get := func(name string) (string, error) {
-		v, err := c.api(ctx, "uuid_getvar "+channel+" "+name)
+		v, err := c.api(ctx, fsapi.Get(leg, fsapi.Name(name)))
 		if v = strings.TrimSpace(v); v == "_undef_" {
 			v = ""
 		}
@@ -50,38 +53,45 @@ func (c *call) afterBridge(ctx context.Context, channel string) (string, error) 
 	for i, name := range []string{"park_after_bridge", "transfer_after_bridge", "exec_after_bridge_app", "exec_after_bridge_arg"} {
 		v, err := get(name)
 		if err != nil {
-			return "", err
+			return fsapi.Line{}, err
 		}
 		vars[i] = v
 	}
-	hangUp := "uuid_kill " + channel + " NORMAL_CLEARING"
+	hangUp := fsapi.Kill(leg)
 	switch park, transfer, app := vars[0], vars[1], vars[2]; {
 	case isTrue(park):
-		return "uuid_park " + channel, nil
+		return fsapi.ParkChannel(leg), nil
 	case transfer != "":
-		fields, ok := splitQuoted(transfer, ':')
-		if !ok || len(fields) > 3 {
+		to, ok := afterTransfer(transfer)
+		if !ok {
 			c.log.Warn("where the call's other party is to go after the bridge is not understood: it is hung up", "channel", channel, "transfer_after_bridge", short(transfer))
 			return hangUp, nil
 		}
-		for i, f := range fields {
-			if strings.ContainsAny(f, " ,") {
-				fields[i] = "'" + f + "'"
-			}
-		}
 		// The switch takes it away too, so that the next bridge does not go there again.
-		if _, err := c.api(ctx, "uuid_setvar "+channel+" transfer_after_bridge"); err != nil {
-			return "", err
+		if _, err := c.api(ctx, fsapi.Unset(leg, fsapi.Name("transfer_after_bridge"))); err != nil {
+			return fsapi.Line{}, err
 		}
-		return "uuid_transfer " + channel + " " + strings.Join(fields, " "), nil
+		return fsapi.TransferTo(leg, to), nil
 	case app != "":
-		if strings.ContainsAny(app+vars[3], `'^\`) {
+		then, err := fsapi.ParseApp(app, vars[3])
+		if err != nil {
 			c.log.Warn("what the call's other party is to execute after the bridge is not understood: it is hung up", "channel", channel, "app", short(app))
 			return hangUp, nil
 		}
-		return "uuid_transfer " + channel + " 'm:^:" + strings.TrimSuffix(app+":"+vars[3], ":") + "' inline", nil
+		return fsapi.Transfer(leg, then), nil
 	}
 	return hangUp, nil
+}
+
+// afterTransfer is where transfer_after_bridge sends a leg.
+func afterTransfer(value string) (fsapi.Extension, bool) {
+	fields, ok := splitQuoted(value, ':')
+	if !ok || len(fields) > 3 {
+		return fsapi.Extension{}, false
+	}
+	fields = append(fields, "", "")
+	to, err := fsapi.ParseExtension(fields[0], fields[1], fields[2])
+	return to, err == nil
 }
 
 // splitQuoted splits a value as the switch does: what stands in single quotes

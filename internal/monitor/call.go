@@ -11,6 +11,7 @@ import (
 	"livemon/conference"
 	"livemon/esl"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 )
@@ -533,7 +534,7 @@ func (n *node) isReady() bool {
 }
 
 // api sends one command to the switch.
-func (c *call) api(ctx context.Context, line string) (string, error) {
+func (c *call) api(ctx context.Context, line fsapi.Line) (string, error) {
 	return c.n.sw().API(ctx, line)
 }
 

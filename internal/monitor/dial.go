@@ -2,11 +2,11 @@ package monitor
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -14,46 +14,46 @@ import (
 // answered, and gives up by itself if nobody fetches it there.
 func (c *call) originate(ctx context.Context, s *session) {
 	x := s.x
-	vars := []string{
-		"origination_uuid=" + x.Channel,
-		fmt.Sprintf("originate_timeout=%d", int(c.n.m.cfg.RingTimeout/time.Second)+1),
-		"park_timeout=20",
-		"ignore_early_media=true",
-		"hangup_after_bridge=false",
-		"rtp_liberal_dtmf=true", // his keys may also come as SIP INFO
-		"origination_caller_id_name=livemon",
-		varCall + "=" + c.id,
+	vars := []fsapi.Set{
+		{Name: fsapi.Name("origination_uuid"), Value: valueOf(x.Channel)},
+		{Name: fsapi.Name("originate_timeout"), Value: fsapi.Int(int(c.n.m.cfg.RingTimeout/time.Second) + 1)},
+		{Name: fsapi.Name("park_timeout"), Value: fsapi.Int(20)},
+		{Name: fsapi.Name("ignore_early_media"), Value: fsapi.Bool(true)},
+		{Name: fsapi.Name("hangup_after_bridge"), Value: fsapi.Bool(false)},
+		{Name: fsapi.Name("rtp_liberal_dtmf"), Value: fsapi.Bool(true)}, // his keys may also come as SIP INFO
+		{Name: fsapi.Name("origination_caller_id_name"), Value: fsapi.Const("livemon")},
+		markOf(varCall, c.id),
 	}
 	vars = append(vars, marks(x)...)
 	// His telephone shows whom he is about to hear, and not the customer's number.
 	if extension, _, _ := strings.Cut(x.Agent, "@"); validNumber(extension) {
-		vars = append(vars, "origination_caller_id_number="+extension)
+		vars = append(vars, fsapi.Set{Name: fsapi.Name("origination_caller_id_number"), Value: valueOf(extension)})
 	}
 	c.n.update(s, func(x *wire.Session) { x.Status = wire.Ringing })
-	err := c.n.background(ctx, "originate {"+strings.Join(vars, ",")+"}"+s.dial+" &park()", func(reply string) { s.call.post(originated{s, reply}) })
+	err := c.n.background(ctx, fsapi.Originate(s.dial, vars...), func(reply string) { s.call.post(originated{s, reply}) })
 	if err != nil {
 		c.end(s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
 	}
 }
 
-// marks are what a supervisor's leg says of his session, as name=value.
-func marks(x wire.Session) []string {
-	out := []string{
-		varSession + "=" + x.ID,
-		varAgent + "=" + quoteVar(x.Agent),
-		varSupervisor + "=" + quoteVar(x.Supervisor),
-		varPhone + "=" + quoteVar(x.Phone),
-		fmt.Sprintf("%s=%t", varCoaching, x.Coaching),
+// marks are what a supervisor's leg says of his session.
+func marks(x wire.Session) []fsapi.Set {
+	out := []fsapi.Set{
+		markOf(varSession, x.ID),
+		markOf(varAgent, x.Agent),
+		markOf(varSupervisor, x.Supervisor),
+		markOf(varPhone, x.Phone),
+		{Name: fsapi.Name(varCoaching), Value: fsapi.Bool(x.Coaching)},
 	}
 	if x.Account != "" {
-		out = append(out, varAccount+"="+quoteVar(x.Account))
+		out = append(out, markOf(varAccount, x.Account))
 	}
 	return out
 }
 
 // background sends a command that takes its time. done is called with the
 // answer, with the node's mutex held, unless the command could not be sent.
-func (n *node) background(ctx context.Context, line string, done func(reply string)) error {
+func (n *node) background(ctx context.Context, line fsapi.Line, done func(reply string)) error {
 	job := newUUID()
 	n.mu.Lock()
 	n.jobs[job] = done
@@ -67,16 +67,17 @@ func (n *node) background(ctx context.Context, line string, done func(reply stri
 	return err
 }
 
-// quoteVar makes a value safe inside {…} of a dial string: whatever could end
-// the value, the list or the command is written as an underscore. It is there for
-// people who look at the switch, and to find a session again without a store.
-func quoteVar(s string) string {
-	return strings.Map(func(r rune) rune {
+// markOf is a mark with what of a value can be written: anything else becomes an
+// underscore. It is there for people who look at the switch, and to find a session
+// again without a store.
+func markOf(name, value string) fsapi.Set {
+	value = strings.Map(func(r rune) rune {
 		if strings.ContainsRune(numberChars, r) {
 			return r
 		}
 		return '_'
-	}, s)
+	}, value)
+	return fsapi.Set{Name: fsapi.Name(name), Value: valueOf(value)}
 }
 
 // answered is the outcome of originate.

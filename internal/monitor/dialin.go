@@ -13,6 +13,7 @@ import (
 	"livemon/fsconf"
 	"livemon/internal/access"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -69,7 +70,7 @@ func (m *Monitor) dialIn(ctx context.Context, oc *esl.OutboundCall) {
 		log.Error("somebody who is not the switch, or a call that did not dial the feature code, has come to the outbound socket", "error", err)
 		return
 	}
-	if err := oc.ExecuteWait(talk, "answer", ""); err != nil {
+	if err := oc.ExecuteWait(talk, fsapi.Answer()); err != nil {
 		log.Warn("a supervisor's call could not be answered", "error", err)
 		return
 	}
@@ -120,7 +121,7 @@ func (p *caller) believe(ctx context.Context) error {
 	sw, channel := context.WithoutCancel(ctx), p.oc.Channel()
 	read := map[string]string{}
 	for _, name := range []string{"current_application", "destination_number", "user_name", "domain_name", "caller_id_number", "sip_network_ip"} {
-		v, err := p.n.sw().API(sw, "uuid_getvar "+channel+" "+name)
+		v, err := p.n.sw().API(sw, fsapi.Get(channelOf(channel), fsapi.Name(name)))
 		if err != nil {
 			return err
 		}
@@ -159,14 +160,14 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 		return wire.Session{}, codeless(err)
 	}
 	r := wire.MonitorRequest{Agent: agent, Phone: p.phone, Supervisor: cmp.Or(who.Account, p.phone), Coaching: p.m.cfg.DialInCoaching}
-	x, err := p.n.start(ctx, agent, r, "", p.oc.Channel())
+	x, err := p.n.start(ctx, agent, r, fsapi.Dial{}, p.oc.Channel())
 	if code := fault.Of(err); code != fault.PupilGone && code != fault.UserGone {
 		return x, err
 	}
 	// Nobody to listen to: he hears the code, and may wait for the next call.
 	say := fsconf.PlayString(p.n.conf(), fault.Of(err).Digits()) + "!" + fsconf.PromptFile(p.n.conf(), fsconf.PromptWait)
 	p.forget(ctx)
-	key, gerr := p.ask(ctx, say, 1, "none", "*")
+	key, gerr := p.ask(ctx, say, 1, 0, "*")
 	if gerr != nil {
 		return wire.Session{}, gerr
 	}
@@ -174,7 +175,7 @@ func (p *caller) serve(ctx context.Context) (wire.Session, error) {
 		return wire.Session{}, fmt.Errorf("%w: %w", errTold, err)
 	}
 	r.Follow = wire.FollowNext
-	return p.n.start(ctx, agent, r, "", p.oc.Channel())
+	return p.n.start(ctx, agent, r, fsapi.Dial{}, p.oc.Channel())
 }
 
 // find finds the agent whom he dialled, among those whom he may know of: others
@@ -276,7 +277,7 @@ func (p *caller) identify(ctx context.Context) (wire.Actor, error) {
 	case !p.m.cfg.DialInAnywhere:
 		return who, notAllowed("the telephone " + p.phone + " is no supervisor's")
 	default:
-		if extension, err = p.ask(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptExtension), maxDigits, "#", tenKeys); err != nil {
+		if extension, err = p.ask(ctx, fsconf.PromptFile(p.n.conf(), fsconf.PromptExtension), maxDigits, '#', tenKeys); err != nil {
 			return who, err
 		}
 		if a, err = p.pin(ctx, extension); err != nil {
@@ -305,7 +306,7 @@ func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error
 	}
 	prompt := fsconf.PromptFile(p.n.conf(), fsconf.PromptPIN)
 	for range pinTries {
-		digits, err := p.ask(ctx, prompt, maxDigits, "#", tenKeys)
+		digits, err := p.ask(ctx, prompt, maxDigits, '#', tenKeys)
 		if err != nil {
 			return wire.Account{}, err
 		}
@@ -338,33 +339,37 @@ func (p *caller) pin(ctx context.Context, extension string) (wire.Account, error
 
 // play plays a file to the caller. He hears it, or has hung up.
 func (p *caller) play(ctx context.Context, file string) {
-	_ = p.oc.ExecuteWait(ctx, "playback", file)
+	_ = p.oc.ExecuteWait(ctx, fsapi.Playback(soundOf(file)))
 }
 
 // ask plays a file and collects keys, up to most of them and each one of those
 // that are wanted. It is "" when he pressed none, or others. What he pressed, which
 // may be a PIN, is in no event and no log of the switch, and does not stay there.
-func (p *caller) ask(ctx context.Context, file string, most int, terminators, keys string) (string, error) {
-	channel := p.oc.Channel()
+func (p *caller) ask(ctx context.Context, file string, most int, terminator byte, keys string) (string, error) {
+	channel := channelOf(p.oc.Channel())
+	sensitive, result, invalid := fsapi.Name("sensitive_dtmf"), fsapi.Name("read_result"), fsapi.Name(varDigits+"_invalid")
 	digits := ""
 	sw := context.WithoutCancel(ctx) // his hanging up must not end the connection that all commands take
-	_, err := p.n.sw().API(sw, "uuid_setvar_multi "+channel+" sensitive_dtmf=true;read_result=")
+	_, err := p.n.sw().API(sw, fsapi.SetVars(channel, fsapi.Set{Name: sensitive, Value: fsapi.Bool(true)}))
 	if err == nil {
-		err = p.oc.ExecuteWait(ctx, "play_and_get_digits",
-			fmt.Sprintf("1 %d 1 %d %s %s %s %s ^[%s]+$", most, digitTime.Milliseconds(), terminators, file, noSound, varDigits, keys))
+		_, err = p.n.sw().API(sw, fsapi.ClearVars(channel, result))
 	}
 	if err == nil {
-		digits, err = p.n.sw().API(sw, "uuid_getvar "+channel+" "+varDigits)
+		err = p.oc.ExecuteWait(ctx, fsapi.GetDigits(fsapi.Digits{Sound: soundOf(file), Most: most, Timeout: digitTime, Terminator: terminator,
+			Keys: keys, Silence: soundOf(noSound), Result: fsapi.Name(varDigits)}))
 	}
-	result, rerr := p.n.sw().API(sw, "uuid_getvar "+channel+" read_result")
-	_, cleared := p.n.sw().API(sw, "uuid_setvar_multi "+channel+" "+varDigits+"=;"+varDigits+"_invalid=;sensitive_dtmf=")
+	if err == nil {
+		digits, err = p.n.sw().API(sw, fsapi.Get(channel, fsapi.Name(varDigits)))
+	}
+	read, rerr := p.n.sw().API(sw, fsapi.Get(channel, result))
+	_, cleared := p.n.sw().API(sw, fsapi.ClearVars(channel, fsapi.Name(varDigits), invalid, sensitive))
 	if ctx.Err() != nil || errors.Is(err, esl.ErrClosed) || isRefusal(cleared) {
 		return "", errHungUp
 	}
 	if err = errors.Join(err, rerr, cleared); err != nil {
 		return "", fault.Wrap(fault.SwitchTimeout, "dial in", err)
 	}
-	if strings.TrimSpace(result) == "_undef_" {
+	if strings.TrimSpace(read) == "_undef_" {
 		return "", fault.New(fault.SwitchTimeout, "dial in", "a prompt could not be played: 'livemon fsconf install' puts them where the switch looks")
 	}
 	// Too few keys are kept although they do not match.
@@ -375,7 +380,7 @@ func (p *caller) ask(ctx context.Context, file string, most int, terminators, ke
 }
 
 // forget takes back what he has pressed too much: it would answer the next question.
-func (p *caller) forget(ctx context.Context) { _ = p.oc.ExecuteWait(ctx, "flush_dtmf", "") }
+func (p *caller) forget(ctx context.Context) { _ = p.oc.ExecuteWait(ctx, fsapi.FlushDTMF()) }
 
 // nodeOf finds the node that a channel is on. Its events may still be on their
 // way; nothing but the tracker says when they have come.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -34,3 +35,16 @@ func noAgent(name string) error {
 func notFound(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", wire.ErrNotFound, fmt.Sprintf(format, args...))
 }
+
+// What cannot become part of a command is the zero value here, and makes a line
+// that is not sent: it is refused, with a sentence, before it comes that far.
+
+func channelOf(id string) fsapi.Channel { c, _ := fsapi.ParseChannel(id); return c }
+
+func roomOf(name string) fsapi.Room { r, _ := fsapi.ParseRoom(name); return r }
+
+func valueOf(s string) fsapi.Value { v, _ := fsapi.ParseValue(s); return v }
+
+func soundOf(s string) fsapi.Sound { v, _ := fsapi.ParseSound(s); return v }
+
+func agentOf(name string) fsapi.Agent { a, _ := fsapi.ParseAgent(name); return a }

@@ -2,10 +2,10 @@ package monitor
 
 import (
 	"context"
-	"fmt"
 
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -47,24 +47,29 @@ func (c *call) enter(ctx context.Context, s *session, room, call string) error {
 	// of the shop's own holds for supervisors too.
 	// The shop's own sounds would tell everybody there that he comes and goes: a
 	// member's own take their place.
-	vars := fmt.Sprintf("conference_enter_sound=%[1]s;conference_exit_sound=%[1]s;", noSound)
-	vars += fmt.Sprintf("%s=70;conference_controls=%s;conference_enforce_security=%t;%s=%s", varTransfers, fsconf.Controls, shop, varCall, call)
-	for _, v := range marks(s.x) {
-		vars += ";" + v
-	}
-	if _, err := c.api(ctx, "uuid_setvar_multi "+s.x.Channel+" "+vars); err != nil {
+	quiet := fsapi.Const(noSound)
+	vars := append([]fsapi.Set{
+		{Name: fsapi.Name("conference_enter_sound"), Value: quiet},
+		{Name: fsapi.Name("conference_exit_sound"), Value: quiet},
+		{Name: varTransfers, Value: fsapi.Int(70)},
+		{Name: fsapi.Name("conference_controls"), Value: fsapi.Const(fsconf.Controls)},
+		{Name: fsapi.Name("conference_enforce_security"), Value: fsapi.Bool(shop)},
+		markOf(varCall, call),
+	}, marks(s.x)...)
+	if _, err := c.api(ctx, fsapi.SetVars(channelOf(s.x.Channel), vars...)); err != nil {
 		return err
 	}
-	target := room
-	if !shop {
-		target += "@" + fsconf.Profile // a room of the shop's exists already, with its own profile
+	profile := fsapi.Name(fsconf.Profile)
+	if shop {
+		profile = fsapi.Name("default") // it exists already, with its own; but its name may hold an @
 	}
-	keys := ""
+	var apps []fsapi.App
 	if c.n.m.cfg.InBandKeys {
-		keys = "start_dtmf," // finds them although he is muted
+		apps = append(apps, fsapi.StartDTMF()) // finds them although he is muted
 	}
+	apps = append(apps, fsapi.Join(roomOf(room), profile, fsapi.FlagMute, fsapi.FlagDeaf), fsapi.Park())
 	// A room that refuses him parks him, so that he can be told.
-	_, err := c.api(ctx, fmt.Sprintf("uuid_transfer %s '%sconference:%s+flags{mute|deaf},park' inline", s.x.Channel, keys, target))
+	_, err := c.api(ctx, fsapi.Transfer(channelOf(s.x.Channel), apps...))
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 	"livemon/internal/tracker"
 )
 
@@ -18,15 +19,15 @@ func (n *node) Resync(ctx context.Context) error {
 		n.log.Warn("the switch could not be read", "error", err)
 		return err
 	}
-	version, err := n.sw().API(ctx, "version")
+	version, err := n.sw().API(ctx, fsapi.Version())
 	if err != nil {
 		return err
 	}
-	confDir, err := n.sw().API(ctx, "global_getvar conf_dir")
+	confDir, err := n.sw().API(ctx, fsapi.Global(fsapi.Name("conf_dir")))
 	if err != nil {
 		return err
 	}
-	core, err := n.sw().API(ctx, "global_getvar core_uuid")
+	core, err := n.sw().API(ctx, fsapi.Global(fsapi.Name("core_uuid")))
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ const tableLag = 400 * time.Millisecond
 func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 	pause(ctx, tableLag, nil)
 	snap := tracker.Snapshot{Time: time.Now(), Vars: map[string]map[string]string{}}
-	ask := func(line string) (string, error) {
+	ask := func(line fsapi.Line) (string, error) {
 		reply, err := n.sw().API(ctx, line)
 		var e *esl.Error
 		if errors.As(err, &e) && errors.Is(err, esl.ErrReply) {
@@ -96,7 +97,7 @@ func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 		}
 	}
 	for _, ch := range tracker.ChannelIDs(snap.Channels) {
-		dump, err := ask("uuid_dump " + ch + " json")
+		dump, err := ask(fsapi.DumpJSON(channelOf(ch)))
 		if err != nil {
 			return tracker.Snapshot{}, err
 		}
@@ -111,9 +112,12 @@ func (n *node) askUsers(ctx context.Context) error {
 	unknown := n.tracker.UnknownPresence()
 	n.mu.Unlock()
 	for _, p := range unknown {
-		user, domain, _ := strings.Cut(p, "@")
-		reply, err := n.sw().API(ctx, "user_exists id "+user+" "+domain)
-		if err != nil && !errors.Is(err, esl.ErrReply) && !errors.Is(err, esl.ErrArgument) {
+		user, err := fsapi.ParseUser(p)
+		reply := ""
+		if err == nil {
+			reply, err = n.sw().API(ctx, fsapi.UserExists(user))
+		}
+		if err != nil && !errors.Is(err, esl.ErrReply) && !errors.Is(err, fsapi.ErrUnsafe) {
 			return err
 		}
 		n.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -50,9 +51,9 @@ func (c *call) farewell(ctx context.Context, s *session) {
 	switch {
 	case alive && leg.Answered && s.leave.code != 0:
 		say := fsconf.PlayString(c.n.conf(), s.leave.code.Digits())
-		_, err = c.api(ctx, "uuid_transfer "+s.x.Channel+" 'playback:"+say+",hangup' inline")
+		_, err = c.api(ctx, fsapi.Transfer(channelOf(s.x.Channel), fsapi.Playback(soundOf(say)), fsapi.Hangup()))
 	case alive || s.dialing:
-		_, err = c.api(ctx, "uuid_kill "+s.x.Channel+" NORMAL_CLEARING")
+		_, err = c.api(ctx, fsapi.Kill(channelOf(s.x.Channel)))
 	}
 	if err != nil && !isRefusal(err) {
 		c.log.Warn("a supervisor's leg could not be let go", "session", s.x.ID, "error", err)

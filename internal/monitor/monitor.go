@@ -16,6 +16,7 @@ import (
 	"livemon/esl"
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 	"livemon/state"
 )
@@ -214,15 +215,19 @@ func (m *Monitor) StartSession(ctx context.Context, r wire.MonitorRequest) (wire
 }
 
 // dialString is the dial string for a supervisor's telephone.
-func (m *Monitor) dialString(number string) (string, error) {
+func (m *Monitor) dialString(number string) (fsapi.Dial, error) {
 	if !validNumber(number) {
-		return "", badRequest("the telephone number %.70q has characters that no number has; use digits, letters and + * # . _ @ -", number)
+		return fsapi.Dial{}, badRequest("the telephone number %.70q has characters that no number has; use digits, letters and + * # . _ @ -", number)
 	}
 	s, err := m.cfg.Dial.DialString(number)
 	if err != nil {
-		return "", badRequest("%s", err)
+		return fsapi.Dial{}, badRequest("%s", err)
 	}
-	return s, nil
+	d, err := fsapi.ParseDial(s)
+	if err != nil {
+		return fsapi.Dial{}, badRequest("%s: change the dial rule", err)
+	}
+	return d, nil
 }
 
 // findAgent finds the node that an agent is on: the one named, or the only one
@@ -407,7 +412,7 @@ func (n *node) doctor(ctx context.Context) []wire.Finding {
 		f.Do = "check that FreeSWITCH runs, that mod_event_socket listens on " + d.Addr + ", the password, and its access list"
 	}
 	out := []wire.Finding{f}
-	if _, err := n.sw().API(ctx, "status"); err != nil {
+	if _, err := n.sw().API(ctx, fsapi.Status()); err != nil {
 		if d.Connected {
 			out = append(out, wire.Finding{Node: n.name, Check: "commands", Detail: err.Error(), Do: "see the log of 'serve'"})
 		}

@@ -3,12 +3,13 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -31,10 +32,10 @@ func (c *call) move(ctx context.Context) {
 	was := map[string]string{}
 	defer func() { c.restoreTransfers(ctx, was) }()
 	for _, leg := range []struct{ channel, party string }{{c.pupil, "pupil"}, {c.user, "user"}} {
-		transfers, err := c.api(ctx, "uuid_getvar "+leg.channel+" "+varTransfers)
+		transfers, err := c.api(ctx, fsapi.Get(channelOf(leg.channel), varTransfers))
 		if err == nil {
 			was[leg.channel] = strings.TrimSpace(transfers)
-			_, err = c.api(ctx, fmt.Sprintf("uuid_setvar_multi %s %s=%s;%s=%s;%s=70", leg.channel, varParty, leg.party, varCall, c.id, varTransfers))
+			_, err = c.api(ctx, fsapi.SetVars(channelOf(leg.channel), markOf(varParty, leg.party), markOf(varCall, c.id), fsapi.Set{Name: varTransfers, Value: fsapi.Int(70)}))
 		}
 		if err != nil {
 			c.moveFailed(ctx, err)
@@ -46,14 +47,14 @@ func (c *call) move(ctx context.Context) {
 	}
 	held := c.holders(ctx)
 	// A call whose media does not pass the switch would lose the user.
-	if peer, err := c.api(ctx, "uuid_getvar "+c.pupil+" signal_bridge_to"); err == nil && strings.TrimSpace(peer) != "_undef_" {
-		if _, err := c.api(ctx, "uuid_media "+c.pupil); err == nil {
+	if peer, err := c.api(ctx, fsapi.Get(channelOf(c.pupil), fsapi.Name("signal_bridge_to"))); err == nil && strings.TrimSpace(peer) != "_undef_" {
+		if _, err := c.api(ctx, fsapi.Media(channelOf(c.pupil))); err == nil {
 			pause(ctx, mediaTime, nil)
 		}
 	}
 	// Both legs get the same flags: keys go to the other party, as in a bridge.
-	into := fmt.Sprintf("'conference:%s@%s+flags{dist-dtmf}' inline", room, fsconf.Profile)
-	_, err := c.api(ctx, "uuid_transfer "+c.pupil+" -both "+into)
+	into := fsapi.Join(roomOf(room), fsapi.Name(fsconf.Profile), fsapi.FlagDTMF)
+	_, err := c.api(ctx, fsapi.TransferBoth(channelOf(c.pupil), into))
 	if isRefusal(err) {
 		c.moveFailed(ctx, err)
 		return
@@ -80,7 +81,7 @@ const stragglerTime = 300 * time.Millisecond
 
 // arrive waits for pupil and user in their room. +OK says nothing, and no answer
 // neither: only that both are members is believed.
-func (c *call) arrive(ctx context.Context, room string) bool {
+func (c *call) arrive(ctx context.Context, into fsapi.App) bool {
 	deadline := time.Now().Add(c.n.m.cfg.MoveTimeout)
 	var v callView
 	here := func(want int) func() bool {
@@ -106,7 +107,7 @@ func (c *call) arrive(ctx context.Context, room string) bool {
 		if c.isLost(late) {
 			c.log.Warn("a party did not come into the room: it is sent there again", "channel", late)
 			// What becomes of it is seen, not believed.
-			_, _ = c.api(ctx, "uuid_transfer "+late+" "+room)
+			_, _ = c.api(ctx, fsapi.Transfer(channelOf(late), into))
 		}
 		c.await(ctx, time.Until(deadline), here(2))
 	}
@@ -124,11 +125,12 @@ func (c *call) isLost(channel string) bool {
 // restoreTransfers gives legs back the limit of transfers that they had.
 func (c *call) restoreTransfers(ctx context.Context, was map[string]string) {
 	for channel, transfers := range was {
-		if transfers == "_undef_" {
-			transfers = ""
+		line := fsapi.Unset(channelOf(channel), varTransfers)
+		if n, err := strconv.Atoi(transfers); err == nil {
+			line = fsapi.SetVar(channelOf(channel), varTransfers, fsapi.Int(n))
 		}
 		// A leg that has hung up meanwhile needs no tidying.
-		_, _ = c.api(ctx, strings.TrimRight("uuid_setvar "+channel+" "+varTransfers+" "+transfers, " "))
+		_, _ = c.api(ctx, line)
 	}
 }
 
@@ -139,14 +141,14 @@ const mediaTime = 500 * time.Millisecond
 // varTransfers counts how often a channel may still be transferred before
 // FreeSWITCH hangs it up; without it the switch takes the Max-Forwards that the
 // call came in with. Our moves get a count of their own.
-const varTransfers = "max_session_transfers"
+var varTransfers = fsapi.Name("max_session_transfers")
 
 // holders tells which of pupil and user has put the other on hold. A transfer
 // makes the switch forget that in its events; what the telephone said last, its
 // session description, is there all the same.
 func (c *call) holders(ctx context.Context) (held [2]bool) {
 	for i, channel := range []string{c.pupil, c.user} {
-		sdp, err := c.api(ctx, "uuid_getvar "+channel+" switch_r_sdp")
+		sdp, err := c.api(ctx, fsapi.Get(channelOf(channel), fsapi.Name("switch_r_sdp")))
 		held[i] = err == nil && holding(sdp)
 	}
 	return held
@@ -160,17 +162,18 @@ func (c *call) holdMusic(ctx context.Context, held [2]bool) {
 			continue
 		}
 		music := ""
-		for _, ask := range []string{"uuid_getvar " + p[0] + " hold_music", "global_getvar hold_music"} {
+		for _, ask := range []fsapi.Line{fsapi.Get(channelOf(p[0]), fsapi.Name("hold_music")), fsapi.Global(fsapi.Name("hold_music"))} {
 			v, err := c.api(ctx, ask)
 			if v = strings.TrimSpace(v); err == nil && v != "" && v != "_undef_" {
 				music = v
 				break
 			}
 		}
-		if music == "" || music == "silence" || strings.ContainsAny(music, " '") {
+		play, err := fsapi.ParseSound(music)
+		if err != nil || music == "silence" {
 			continue
 		}
-		if _, err := c.api(ctx, "uuid_broadcast "+p[1]+" "+music+" aleg"); err != nil {
+		if _, err := c.api(ctx, fsapi.Broadcast(channelOf(p[1]), play)); err != nil {
 			c.log.Warn("the hold music could not be started again", "error", err)
 		}
 	}
@@ -183,7 +186,7 @@ func (c *call) bond(ctx context.Context) {
 		return
 	}
 	for _, p := range [][2]string{{c.pupil, c.user}, {c.user, c.pupil}} {
-		if _, err := c.api(ctx, "uuid_setvar "+p[0]+" signal_bond "+p[1]); err != nil {
+		if _, err := c.api(ctx, fsapi.SetVar(channelOf(p[0]), fsapi.Name("signal_bond"), valueOf(p[1]))); err != nil {
 			c.log.Warn("hold and transfer may not work in the room", "error", err)
 			return
 		}
@@ -227,7 +230,7 @@ const maxMoves = 2
 // hasGone asks the switch whether a leg has hung up: the event that says so may
 // still be on its way.
 func (c *call) hasGone(ctx context.Context, channel string) bool {
-	reply, err := c.api(ctx, "uuid_exists "+channel)
+	reply, err := c.api(ctx, fsapi.Exists(channelOf(channel)))
 	return err == nil && strings.TrimSpace(reply) == "false"
 }
 
@@ -240,7 +243,7 @@ func (c *call) endStranded(ctx context.Context) bool {
 	if _, alive := c.leg(channel); !alive {
 		channel = c.pupil
 	}
-	dump, err := c.api(ctx, "uuid_dump "+channel)
+	dump, err := c.api(ctx, fsapi.Dump(channelOf(channel)))
 	waits := strings.Contains(dump, "\nChannel-State: CS_RESET\n") || strings.Contains(dump, "\nChannel-State: CS_SOFT_EXECUTE\n")
 	switch {
 	case err == nil && waits && c.isLost(channel):
@@ -262,7 +265,7 @@ const maxGiveBack = 5
 // giveBack brings pupil and user from wherever they are back to a plain bridge.
 func (c *call) giveBack(ctx context.Context) bool {
 	c.returning = true
-	if _, err := c.api(ctx, "uuid_bridge "+c.user+" "+c.pupil); err != nil {
+	if _, err := c.api(ctx, fsapi.Bridge(channelOf(c.user), channelOf(c.pupil))); err != nil {
 		c.log.Warn("the call could not be given back to a bridge", "error", err)
 	} else if c.await(ctx, c.n.m.cfg.MoveTimeout, func() bool {
 		v := c.view()
@@ -277,7 +280,7 @@ func (c *call) giveBack(ctx context.Context) bool {
 		c.room, c.fresh = "", false
 		for _, ch := range []string{c.pupil, c.user} {
 			// A leg that has hung up meanwhile needs no tidying.
-			_, _ = c.api(ctx, "uuid_setvar "+ch+" "+varParty)
+			_, _ = c.api(ctx, fsapi.Unset(channelOf(ch), fsapi.Name(varParty)))
 		}
 		c.holdMusic(ctx, c.holders(ctx))
 		return true

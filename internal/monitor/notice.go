@@ -7,6 +7,7 @@ import (
 	"livemon/conference"
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -61,7 +62,7 @@ func (c *call) playNotice(ctx context.Context) error {
 		if c.told[m.Channel] || m.Party == conference.Supervisor || m.Party != conference.Pupil && c.notice.Kind == wire.NoticeAgent {
 			continue
 		}
-		if _, err := c.api(ctx, conference.PlayLine(c.room, fsconf.NoticeTone(), m.ID)); err != nil {
+		if _, err := c.api(ctx, fsapi.Play(roomOf(c.room), soundOf(fsconf.NoticeTone()), m.ID)); err != nil {
 			if c.goneMeanwhile(ctx, m) {
 				continue
 			}

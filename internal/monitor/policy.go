@@ -11,6 +11,7 @@ import (
 	"livemon/conference"
 	"livemon/internal/access"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -104,8 +105,12 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 		s.users = []string{""}
 	}
 	for _, name := range n.m.policy.MarkNames() {
+		variable, err := fsapi.ParseVar(name)
+		if err != nil {
+			return s, fault.Wrap(fault.NotAllowed, "check rights", err)
+		}
 		for _, leg := range legs {
-			v, err := n.sw().API(ctx, "uuid_getvar "+leg+" "+name)
+			v, err := n.sw().API(ctx, fsapi.Get(channelOf(leg), variable))
 			if err != nil && !isRefusal(err) {
 				return s, n.switchError(fault.SwitchTimeout, "check rights", err)
 			}

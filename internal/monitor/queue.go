@@ -2,9 +2,12 @@ package monitor
 
 import (
 	"context"
-	"fmt"
+	"encoding/base64"
 	"strings"
 	"time"
+
+	"livemon/internal/fsapi"
+	"livemon/internal/tracker"
 )
 
 // mod_callcenter lets a uuid-standby agent go as soon as his leg is in no bridge,
@@ -25,7 +28,8 @@ const (
 // agentName tells whether a name can be said to mod_callcenter without meaning
 // anything else.
 func agentName(name string) bool {
-	return name != "" && !strings.ContainsAny(name, "'\"\\\r\n")
+	_, err := fsapi.ParseAgent(name)
+	return err == nil
 }
 
 // guard says, before the move, that the agent is not ready for another call, if
@@ -42,19 +46,14 @@ func (c *call) guard(ctx context.Context) error {
 		c.log.Warn("the queue cannot be kept from this agent: his name holds a quote")
 		return nil
 	}
-	if _, err := c.api(ctx, "uuid_setvar "+c.pupil+" "+varQueue+" '"+pupil.CCAgent+"'"); err != nil {
+	if _, err := c.api(ctx, fsapi.SetVar(channelOf(c.pupil), fsapi.Name(varQueue), queueMark(pupil.CCAgent))); err != nil {
 		return err
 	}
-	if _, err := c.api(ctx, notReady(pupil.CCAgent, time.Now().Add(guardTime))); err != nil {
+	if _, err := c.api(ctx, fsapi.NotReady(agentOf(pupil.CCAgent), time.Now().Add(guardTime))); err != nil {
 		return err
 	}
 	c.queue, c.guardAt = pupil.CCAgent, time.Now().Add(releaseTime)
 	return nil
-}
-
-// notReady keeps an agent from calls until then.
-func notReady(agent string, until time.Time) string {
-	return fmt.Sprintf("callcenter_config agent set ready_time '%s' %d", agent, until.Unix())
 }
 
 // keepGuard renews what keeps the queue from the agent, and gives him back once
@@ -73,9 +72,9 @@ func (c *call) keepGuard(ctx context.Context, v callView) bool {
 		c.lookAgain(wait)
 		return true
 	}
-	for _, line := range []string{
-		notReady(c.queue, time.Now().Add(guardTime)),
-		"callcenter_config agent set state '" + c.queue + "' 'In a queue call'",
+	for _, line := range []fsapi.Line{
+		fsapi.NotReady(agentOf(c.queue), time.Now().Add(guardTime)),
+		fsapi.SetAgentState(agentOf(c.queue), fsapi.AgentInCall),
 	} {
 		if _, err := c.api(ctx, line); err != nil {
 			c.log.Warn("the queue may offer the agent another call", "error", err)
@@ -93,14 +92,14 @@ func (n *node) freeAgent(ctx context.Context, agent, leg string) {
 	wrapUp, _ := n.tracker.Standby(agent)
 	n.mu.Unlock()
 	sw := n.sw()
-	state := "Waiting"
-	if status, err := sw.API(ctx, "callcenter_config agent get status '"+agent+"'"); err == nil && strings.TrimSpace(status) == "Available (On Demand)" {
-		state = "Idle" // as the queue itself does: this one asks for each call
+	state := fsapi.AgentWaiting
+	if status, err := sw.API(ctx, fsapi.QueueAgentStatus(agentOf(agent))); err == nil && strings.TrimSpace(status) == "Available (On Demand)" {
+		state = fsapi.AgentIdle // as the queue itself does: this one asks for each call
 	}
-	for _, line := range []string{
-		notReady(agent, time.Now().Add(wrapUp)),
-		"callcenter_config agent set state '" + agent + "' " + state,
-		"uuid_setvar " + leg + " " + varQueue,
+	for _, line := range []fsapi.Line{
+		fsapi.NotReady(agentOf(agent), time.Now().Add(wrapUp)),
+		fsapi.SetAgentState(agentOf(agent), state),
+		fsapi.Unset(channelOf(leg), fsapi.Name(varQueue)),
 	} {
 		if _, err := sw.API(ctx, line); err != nil && !isRefusal(err) {
 			n.log.Warn("an agent could not be given back to his queue", "agent", agent, "error", err)
@@ -111,18 +110,32 @@ func (n *node) freeAgent(ctx context.Context, agent, leg string) {
 // queueOf returns the agent whom a leg says that the queue is kept from. The
 // node's mutex is held.
 func (n *node) queueOf(pupil string) string {
-	if l, ok := n.tracker.Leg(pupil); ok && agentName(l.Vars[varQueue]) {
-		return l.Vars[varQueue]
+	if l, ok := n.tracker.Leg(pupil); ok {
+		return queueAgent(l)
 	}
 	return ""
+}
+
+// queueMark is an agent's name as a mark: it may hold blanks.
+func queueMark(agent string) fsapi.Value {
+	return valueOf(base64.RawURLEncoding.EncodeToString([]byte(agent)))
+}
+
+// queueAgent is the agent of a leg's mark, or "".
+func queueAgent(l tracker.Leg) string {
+	name, err := base64.RawURLEncoding.DecodeString(l.Vars[varQueue])
+	if err != nil || !agentName(string(name)) {
+		return ""
+	}
+	return string(name)
 }
 
 // adoptGuards sees to agents whom a controller that is gone kept from their
 // queue, and on whose call nobody listens any more.
 func (n *node) adoptGuards(ctx context.Context) {
 	for _, leg := range n.legs() {
-		agent := leg.Vars[varQueue]
-		if !agentName(agent) {
+		agent := queueAgent(leg)
+		if agent == "" {
 			continue
 		}
 		n.mu.Lock()

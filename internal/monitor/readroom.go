@@ -7,11 +7,12 @@ import (
 
 	"livemon/conference"
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 // readRoom reads the room as it is.
 func (c *call) readRoom(ctx context.Context) (conference.Room, error) {
-	reply, err := c.api(ctx, "conference "+c.room+" json_list")
+	reply, err := c.api(ctx, fsapi.RoomMembers(roomOf(c.room)))
 	if err != nil {
 		var e *esl.Error
 		if errors.As(err, &e) && isRefusal(err) && strings.Contains(e.Reply, "not found") {
@@ -24,11 +25,11 @@ func (c *call) readRoom(ctx context.Context) (conference.Room, error) {
 		return conference.Room{}, err
 	}
 	r.Ours = !c.shop
-	line := conference.RelationsLine(c.room, r.Related())
-	if line == "" {
+	line := fsapi.Relations(roomOf(c.room), r.Related())
+	if line.IsZero() {
 		return r, nil
 	}
-	reply, err = c.api(ctx, "conference "+line)
+	reply, err = c.api(ctx, line)
 	if err != nil && !isRefusal(err) {
 		return conference.Room{}, err
 	}

@@ -189,7 +189,7 @@ func (c *call) execute(ctx context.Context, cmd conference.Command) (bool, error
 			}
 		}
 	}
-	reply, err := c.api(ctx, "conference "+cmd.Line(c.room))
+	reply, err := c.api(ctx, cmd.Line(roomOf(c.room)))
 	if err == nil && cmd.Done(reply) {
 		c.log.Debug("room", "command", cmd.String())
 		return true, nil

@@ -11,6 +11,7 @@ import (
 
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 	"livemon/state"
@@ -22,18 +23,18 @@ type session struct {
 	call *call
 	x    wire.Session
 
-	dial      string    // dial string of a telephone that has to be rung
-	dialing   bool      // asked for, and neither seen nor refused yet
-	until     time.Time // when dialing is given up
-	parked    bool      // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
-	joining   bool      // has been sent to the call's room
-	wasIn     bool      // has been in the call's room
-	waits     bool      // for the customer to be connected with an agent again
-	recorded  bool      // that he listens is in the audit stream
-	dialledIn bool      // he has dialled in
-	last      string    // the call that is not the next one: it was there before
-	adopted   bool      // taken over from another controller, and not compared with the room yet
-	leaving   bool      // has to leave, with leave
+	dial      fsapi.Dial // of a telephone that has to be rung; zero if there is none
+	dialing   bool       // asked for, and neither seen nor refused yet
+	until     time.Time  // when dialing is given up
+	parked    bool       // his leg waits for us; guarded by the node's mutex. Until then its originate would undo what we do with it
+	joining   bool       // has been sent to the call's room
+	wasIn     bool       // has been in the call's room
+	waits     bool       // for the customer to be connected with an agent again
+	recorded  bool       // that he listens is in the audit stream
+	dialledIn bool       // he has dialled in
+	last      string     // the call that is not the next one: it was there before
+	adopted   bool       // taken over from another controller, and not compared with the room yet
+	leaving   bool       // has to leave, with leave
 	leave     step
 	via       string     // how its end was asked for
 	by        wire.Actor // and by whom
@@ -64,8 +65,8 @@ func record(x wire.Session, event, via string) wire.AuditRecord {
 }
 
 // start begins a session. channel is the leg of a supervisor who dialled in;
-// else his telephone is rung at dialString.
-func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, dialString, channel string) (wire.Session, error) {
+// else his telephone is rung.
+func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, dial fsapi.Dial, channel string) (wire.Session, error) {
 	by := asker(ctx)
 	r.Follow = cmp.Or(r.Follow, wire.FollowCall)
 	a := n.agent(agent)
@@ -115,7 +116,7 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if err := n.m.store.CreateSession(ctx, n.fence(), x, rec); err != nil {
 		return wire.Session{}, err
 	}
-	s := &session{x: x, last: last, dial: dialString, dialledIn: dialString == "", dialing: dialString != "", parked: dialString == "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
+	s := &session{x: x, last: last, dial: dial, dialledIn: channel != "", dialing: channel == "", parked: channel != "", until: time.Now().Add(n.m.cfg.RingTimeout + 5*time.Second)}
 	err = fault.New(fault.SwitchTimeout, "start session", "the switch cannot be reached, or another controller acts on it")
 	if n.isReady() {
 		err = n.attach(s, tc)

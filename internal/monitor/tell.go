@@ -3,9 +3,9 @@ package monitor
 import (
 	"context"
 
-	"livemon/conference"
 	"livemon/fsconf"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -17,7 +17,7 @@ func (c *call) tell(ctx context.Context, s *session, files ...string) {
 		return
 	}
 	for _, f := range files {
-		if _, err := c.api(ctx, conference.PlayLine(c.room, f, m.ID)); err != nil {
+		if _, err := c.api(ctx, fsapi.Play(roomOf(c.room), soundOf(f), m.ID)); err != nil {
 			c.log.Warn("a supervisor could not be told", "session", s.x.ID, "file", f, "error", err)
 			return
 		}

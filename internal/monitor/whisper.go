@@ -8,6 +8,7 @@ import (
 
 	"livemon/conference"
 	"livemon/internal/fault"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -30,7 +31,7 @@ func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 		return true, nil
 	}
 	leg := newUUID()
-	line := conference.WhisperLine(leg, c.pupil, s.x.Channel, varWhisper+"="+s.x.ID)
+	line := conference.WhisperLine(channelOf(leg), channelOf(c.pupil), channelOf(s.x.Channel), markOf(varWhisper, s.x.ID))
 	reply := ""
 	s.taps = append(s.taps, leg) // whatever is answered, or is not
 	c.n.mu.Lock()
@@ -68,7 +69,7 @@ func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 func (c *call) hush(ctx context.Context, id string) error {
 	s := c.sessionOf(id)
 	for _, leg := range c.tapsOf(id) {
-		if _, err := c.api(ctx, "uuid_kill "+leg+" NORMAL_CLEARING"); err != nil && !isRefusal(err) {
+		if _, err := c.api(ctx, fsapi.Kill(channelOf(leg))); err != nil && !isRefusal(err) {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"livemon/conference"
+	"livemon/internal/fsapi"
 )
 
 // cleanupTime bounds the end of a test, also of one that was interrupted.
@@ -44,7 +45,7 @@ func (t *test) cleanup(ctx context.Context) {
 // sweep tells what is left of the test after it has been told to end.
 func (t *test) sweep(ctx context.Context) (left string, err error) {
 	// One whose making was not answered is known by its mark only.
-	if _, err := t.api(ctx, "hupall NORMAL_CLEARING "+mark+" "+t.run); err != nil && !refused(err) {
+	if _, err := t.api(ctx, fsapi.KillMarked(fsapi.Name(mark), valueOf(t.run))); err != nil && !refused(err) {
 		return "", err
 	}
 	for _, l := range t.legs {
@@ -57,7 +58,7 @@ func (t *test) sweep(ctx context.Context) (left string, err error) {
 				return "", err
 			}
 			// A channel that hangs up exists no more, and is listed for a while yet.
-			list, err := t.api(ctx, "show channels like "+channel)
+			list, err := t.api(ctx, fsapi.ChannelsLike(channelOf(channel)))
 			if err != nil && !refused(err) {
 				return "", err
 			}
@@ -66,7 +67,7 @@ func (t *test) sweep(ctx context.Context) (left string, err error) {
 			}
 			if there {
 				left = "the " + l.name + "'s leg is still there"
-				if _, err := t.api(ctx, "uuid_kill "+channel+" NORMAL_CLEARING"); err != nil && !refused(err) {
+				if _, err := t.api(ctx, fsapi.Kill(channelOf(channel))); err != nil && !refused(err) {
 					return left, err
 				}
 			}

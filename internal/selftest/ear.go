@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -107,7 +108,7 @@ func (t *test) sound(ctx context.Context, speaker *leg, listeners []*leg) (map[*
 		// The event names this key, and not the channel.
 		key := fmt.Sprintf("%s-%d-%d", t.run, slices.Index(t.legs, l), slices.Index(t.legs, speaker))
 		keys[key] = l
-		if reply, err := t.api(ctx, "tone_detect "+l.near+" "+key+" "+fmt.Sprint(speaker.tone)+" w"); err != nil {
+		if reply, err := t.api(ctx, fsapi.DetectTone(channelOf(l.near), valueOf(key), int(speaker.tone))); err != nil {
 			return nil, fmt.Errorf("the %s's ear could not be opened: %w", l.name, err)
 		} else if !strings.HasPrefix(reply, "+OK") {
 			return nil, fmt.Errorf("the %s's ear could not be opened: the switch says %q", l.name, clip(reply))
@@ -117,7 +118,7 @@ func (t *test) sound(ctx context.Context, speaker *leg, listeners []*leg) (map[*
 		return t.soundLine(ctx, speaker, keys)
 	}
 	spec := fmt.Sprintf("tone_stream://%%(%d,0,%d)", t.cfg.Tone.Milliseconds(), speaker.tone)
-	if _, err := t.api(ctx, "uuid_broadcast "+speaker.far+" "+spec+" aleg"); err != nil {
+	if _, err := t.api(ctx, fsapi.Broadcast(channelOf(speaker.far), fsapi.Stream(spec))); err != nil {
 		return nil, fmt.Errorf("the %s's tone could not be played: %w", speaker.name, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Tone+t.cfg.Patience)

@@ -2,11 +2,11 @@ package selftest_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 	"livemon/internal/switchsim"
 )
 
@@ -22,7 +22,7 @@ func byHand(t *testing.T, s *switchsim.Switch, unmute bool) {
 	defer func() { _ = c.Close() }()
 	for _, a := range s.Channels() {
 		if unmute && strings.HasPrefix(a.Room, "lmtest-") {
-			if _, err := c.API(context.Background(), fmt.Sprintf("conference %s unmute %d quiet", a.Room, a.Member)); err != nil {
+			if _, err := c.API(context.Background(), fsapi.Unmute(room(t, a.Room), a.Member)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -30,9 +30,17 @@ func byHand(t *testing.T, s *switchsim.Switch, unmute bool) {
 			if a.Member == b.Member || a.Room != b.Room || !strings.HasPrefix(a.Room, "lmtest-") {
 				continue
 			}
-			if _, err := c.API(context.Background(), fmt.Sprintf("conference %s relate %d %d clear", a.Room, a.Member, b.Member)); err != nil {
+			if _, err := c.API(context.Background(), fsapi.Relate(room(t, a.Room), a.Member, []int{b.Member}, fsapi.Unrelated)); err != nil {
 				t.Error(err)
 			}
 		}
 	}
+}
+
+func room(t *testing.T, name string) fsapi.Room {
+	r, err := fsapi.ParseRoom(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

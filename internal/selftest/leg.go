@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"livemon/conference"
+	"livemon/internal/fsapi"
 )
 
 // mark is the channel variable by which the test finds its legs again.
@@ -41,21 +42,27 @@ func (t *test) dial(ctx context.Context, name string, f tone, party conference.P
 	t.legs = append(t.legs, l)
 	// The far end stays parked for the whole test: when its time is up it ends,
 	// and takes the near one along.
-	vars := fmt.Sprintf("origination_uuid=%s,%s=%s,park_timeout=%d,originate_timeout=10,loopback_bowout=false,origination_caller_id_name=livemon-selftest",
-		l.near, mark, t.run, int(t.cfg.Life/time.Second))
+	vars := []fsapi.Set{
+		{Name: fsapi.Name("origination_uuid"), Value: valueOf(l.near)},
+		{Name: fsapi.Name(mark), Value: valueOf(t.run)},
+		{Name: fsapi.Name("park_timeout"), Value: fsapi.Int(int(t.cfg.Life / time.Second))},
+		{Name: fsapi.Name("originate_timeout"), Value: fsapi.Int(10)},
+		{Name: fsapi.Name("loopback_bowout"), Value: fsapi.Bool(false)},
+		{Name: fsapi.Name("origination_caller_id_name"), Value: fsapi.Const("livemon-selftest")},
+	}
 	// An interruption in the middle of it would leave a leg that comes later.
-	if _, err := t.api(context.WithoutCancel(ctx), "originate {"+vars+"}loopback/app=park &park()"); err != nil {
+	if _, err := t.api(context.WithoutCancel(ctx), fsapi.Loopback(vars...)); err != nil {
 		t.unsure = t.unsure || !refused(err)
 		return nil, fmt.Errorf("a leg for the %s could not be made: %w", name, err)
 	}
-	far, err := t.api(ctx, "uuid_getvar "+l.near+" other_loopback_leg_uuid")
+	far, err := t.api(ctx, fsapi.Get(channelOf(l.near), fsapi.Name("other_loopback_leg_uuid")))
 	if err != nil {
 		return nil, err
 	}
 	if l.far = strings.TrimSpace(far); !plainUUID(l.far) {
 		return nil, fmt.Errorf("the far end of the %s's leg is not known: the switch says %q", name, clip(far))
 	}
-	if _, err := t.api(ctx, "uuid_answer "+l.far); err != nil {
+	if _, err := t.api(ctx, fsapi.AnswerChannel(channelOf(l.far))); err != nil {
 		return nil, fmt.Errorf("the %s's leg was not answered: %w", name, err)
 	}
 	if t.media == nil {
@@ -106,7 +113,7 @@ func (t *test) here() []*leg {
 
 // hangup ends a leg and returns once the switch knows it no more.
 func (t *test) hangup(ctx context.Context, l *leg) error {
-	if _, err := t.api(ctx, "uuid_kill "+l.near+" NORMAL_CLEARING"); err != nil && !refused(err) {
+	if _, err := t.api(ctx, fsapi.Kill(channelOf(l.near))); err != nil && !refused(err) {
 		return err
 	}
 	return t.ended(ctx, l)
@@ -122,7 +129,7 @@ func (t *test) ended(ctx context.Context, l *leg) error {
 }
 
 func (t *test) exists(ctx context.Context, channel string) (bool, error) {
-	reply, err := t.api(ctx, "uuid_exists "+channel)
+	reply, err := t.api(ctx, fsapi.Exists(channelOf(channel)))
 	return strings.TrimSpace(reply) != "false", err
 }
 

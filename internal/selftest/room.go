@@ -10,6 +10,7 @@ import (
 	"livemon/conference"
 	"livemon/esl"
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -29,7 +30,7 @@ func (t *test) move(ctx context.Context, pupil, user *leg) error {
 	move := Move{Name: "into the room", Gaps: []Gap{}}
 	err := t.gaps(ctx, &move, pupil, user, func() error {
 		began := time.Now()
-		if _, err := t.api(ctx, fmt.Sprintf("uuid_transfer %s -both 'conference:%s@%s+flags{dist-dtmf}' inline", pupil.near, t.room, fsconf.Profile)); err != nil {
+		if _, err := t.api(ctx, fsapi.TransferBoth(channelOf(pupil.near), fsapi.Join(roomOf(t.room), fsapi.Name(fsconf.Profile), fsapi.FlagDTMF))); err != nil {
 			return err
 		}
 		err := t.arrive(ctx, pupil, user)
@@ -41,7 +42,7 @@ func (t *test) move(ctx context.Context, pupil, user *leg) error {
 	}
 	t.report.Moves = append(t.report.Moves, move)
 	for _, p := range [][2]*leg{{pupil, user}, {user, pupil}} {
-		if _, err := t.api(ctx, "uuid_setvar "+p[0].near+" signal_bond "+p[1].near); err != nil {
+		if _, err := t.api(ctx, fsapi.SetVar(channelOf(p[0].near), fsapi.Name("signal_bond"), valueOf(p[1].near))); err != nil {
 			return err
 		}
 	}
@@ -50,15 +51,16 @@ func (t *test) move(ctx context.Context, pupil, user *leg) error {
 
 // walkIn brings a leg into the room; a supervisor as a session does, mute and deaf.
 func (t *test) walkIn(ctx context.Context, l *leg) error {
-	vars, flags := "conference_enforce_security=false", ""
+	vars := []fsapi.Set{{Name: fsapi.Name("conference_enforce_security"), Value: fsapi.Bool(false)}}
+	var flags []fsapi.Flag
 	if l.party == conference.Supervisor {
-		vars += ";conference_controls=" + fsconf.Controls
-		flags = "+flags{mute|deaf}"
+		vars = append(vars, fsapi.Set{Name: fsapi.Name("conference_controls"), Value: fsapi.Const(fsconf.Controls)})
+		flags = []fsapi.Flag{fsapi.FlagMute, fsapi.FlagDeaf}
 	}
-	if _, err := t.api(ctx, "uuid_setvar_multi "+l.near+" "+vars); err != nil {
+	if _, err := t.api(ctx, fsapi.SetVars(channelOf(l.near), vars...)); err != nil {
 		return err
 	}
-	if _, err := t.api(ctx, fmt.Sprintf("uuid_transfer %s 'conference:%s@%s%s,park' inline", l.near, t.room, fsconf.Profile, flags)); err != nil {
+	if _, err := t.api(ctx, fsapi.Transfer(channelOf(l.near), fsapi.Join(roomOf(t.room), fsapi.Name(fsconf.Profile), flags...), fsapi.Park())); err != nil {
 		return err
 	}
 	return t.arrive(ctx, l)
@@ -151,7 +153,7 @@ func (t *test) execute(ctx context.Context, r conference.Room, cmd conference.Co
 	if leaver != nil && leaver.party == conference.Supervisor {
 		return true, t.hangup(ctx, leaver)
 	}
-	reply, err := t.api(ctx, "conference "+cmd.Line(t.room))
+	reply, err := t.api(ctx, cmd.Line(roomOf(t.room)))
 	if err != nil && !refused(err) {
 		return false, err
 	}
@@ -167,12 +169,12 @@ func (t *test) execute(ctx context.Context, r conference.Room, cmd conference.Co
 // bridge makes agent and customer a plain bridge, and waits until they are.
 func (t *test) bridge(ctx context.Context, move *Move, user, pupil *leg) error {
 	began := time.Now()
-	if _, err := t.api(ctx, "uuid_bridge "+user.near+" "+pupil.near); err != nil {
+	if _, err := t.api(ctx, fsapi.Bridge(channelOf(user.near), channelOf(pupil.near))); err != nil {
 		return err
 	}
 	err := t.until(ctx, "the bridge of agent and customer", func() (bool, error) {
 		for _, p := range [][2]*leg{{pupil, user}, {user, pupil}} {
-			to, err := t.api(ctx, "uuid_getvar "+p[0].near+" bridge_to")
+			to, err := t.api(ctx, fsapi.Get(channelOf(p[0].near), fsapi.Name("bridge_to")))
 			if err != nil || strings.TrimSpace(to) != p[1].near {
 				return false, err
 			}
@@ -185,7 +187,7 @@ func (t *test) bridge(ctx context.Context, move *Move, user, pupil *leg) error {
 
 // readRoom reads the room as it is, with its members' relations.
 func (t *test) readRoom(ctx context.Context) (conference.Room, error) {
-	reply, err := t.api(ctx, "conference "+t.room+" json_list")
+	reply, err := t.api(ctx, fsapi.RoomMembers(roomOf(t.room)))
 	if err != nil {
 		var e *esl.Error
 		if errors.As(err, &e) && refused(err) && strings.Contains(e.Reply, "not found") {
@@ -198,11 +200,11 @@ func (t *test) readRoom(ctx context.Context) (conference.Room, error) {
 		return r, err
 	}
 	r.Ours = true
-	line := conference.RelationsLine(t.room, r.Related())
-	if line == "" {
+	line := fsapi.Relations(roomOf(t.room), r.Related())
+	if line.IsZero() {
 		return r, nil
 	}
-	if reply, err = t.api(ctx, "conference "+line); err != nil && !refused(err) {
+	if reply, err = t.api(ctx, line); err != nil && !refused(err) {
 		return r, err
 	}
 	if r, err = conference.ParseRelations(r, reply); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"livemon/esl"
+	"livemon/internal/fsapi"
 )
 
 // route is how the switch and we see each other.
@@ -39,7 +40,7 @@ func address(a net.Addr) netip.Addr {
 func (t *test) listenForAudio(ctx context.Context, r route) error {
 	peers := []netip.Addr{r.theirs}
 	// Behind an address translation the switch sends from an address of its own.
-	own, err := t.api(ctx, "global_getvar local_ip_v4")
+	own, err := t.api(ctx, fsapi.Global(fsapi.Name("local_ip_v4")))
 	if err != nil && !refused(err) {
 		return err
 	}

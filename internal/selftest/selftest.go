@@ -11,6 +11,7 @@ import (
 
 	"livemon/esl"
 	"livemon/fsconf"
+	"livemon/internal/fsapi"
 	"livemon/internal/wire"
 )
 
@@ -60,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	o := esl.Options{Addr: cfg.Addr, Password: cfg.Password, CommandTimeout: cfg.CommandTimeout, Logger: cfg.Logger}
 	t.client = esl.NewClient(o)
 	defer func() { _ = t.client.Close() }()
-	version, err := t.api(ctx, "version")
+	version, err := t.api(ctx, fsapi.Version())
 	if err != nil {
 		return t.report, err
 	}
@@ -123,7 +124,7 @@ var needed = []struct{ module, why string }{
 // lacks notes what the switch lacks for the test.
 func (t *test) lacks(ctx context.Context) error {
 	for _, n := range needed {
-		reply, err := t.api(ctx, "module_exists "+n.module)
+		reply, err := t.api(ctx, fsapi.ModuleExists(fsapi.Name(n.module)))
 		if err != nil && !refused(err) {
 			return err
 		}
@@ -150,9 +151,9 @@ func (t *test) problem(check, detail, do string) {
 }
 
 // api sends one command to the switch.
-func (t *test) api(ctx context.Context, line string) (string, error) {
+func (t *test) api(ctx context.Context, line fsapi.Line) (string, error) {
 	reply, err := t.client.API(ctx, line)
-	t.cfg.Logger.Debug("switch", "command", line, "reply", clip(reply), "error", err)
+	t.cfg.Logger.Debug("switch", "command", line.String(), "reply", clip(reply), "error", err)
 	return reply, err
 }
 
@@ -185,3 +186,13 @@ func pause(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// What the test says to the switch is made by the test itself, but for what the
+// switch has answered; what cannot become part of a command makes a line that is
+// not sent.
+
+func channelOf(id string) fsapi.Channel { c, _ := fsapi.ParseChannel(strings.TrimSpace(id)); return c }
+
+func roomOf(name string) fsapi.Room { r, _ := fsapi.ParseRoom(name); return r }
+
+func valueOf(s string) fsapi.Value { v, _ := fsapi.ParseValue(s); return v }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"livemon/conference"
+	"livemon/internal/fsapi"
 )
 
 // whisper lets the agent hear a supervisor past the room, as the service does.
@@ -17,7 +18,7 @@ func (t *test) whisper(ctx context.Context, r conference.Room, m conference.Memb
 	}
 	leg := newUUID()
 	// An interruption in the middle of it would leave a leg that comes later.
-	reply, err := t.api(context.WithoutCancel(ctx), conference.WhisperLine(leg, pupil.Channel, m.Channel, mark+"="+t.run))
+	reply, err := t.api(context.WithoutCancel(ctx), conference.WhisperLine(channelOf(leg), channelOf(pupil.Channel), channelOf(m.Channel), fsapi.Set{Name: fsapi.Name(mark), Value: valueOf(t.run)}))
 	if err != nil {
 		t.unsure = t.unsure || !refused(err)
 		return fmt.Errorf("the leg that carries the supervisor's voice to the agent could not be made: %w", err)
@@ -32,7 +33,7 @@ func (t *test) whisper(ctx context.Context, r conference.Room, m conference.Memb
 // unwhisper ends it.
 func (t *test) unwhisper(ctx context.Context, m conference.Member) error {
 	leg := t.whispering[m.Session]
-	if _, err := t.api(ctx, "uuid_kill "+leg+" NORMAL_CLEARING"); err != nil && !refused(err) {
+	if _, err := t.api(ctx, fsapi.Kill(channelOf(leg))); err != nil && !refused(err) {
 		return err
 	}
 	delete(t.whispering, m.Session)

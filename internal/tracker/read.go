@@ -80,7 +80,7 @@ func parseSnapshot(s Snapshot) (*read, error) {
 	}
 	for i, step := range steps {
 		if err := step(); err != nil {
-			return nil, &ReadError{Part: cmds[i], Err: err}
+			return nil, &ReadError{Part: cmds[i].String(), Err: err}
 		}
 	}
 	r.parseVars(s.Vars)

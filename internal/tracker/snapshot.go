@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"livemon/internal/fsapi"
 )
 
 // Snapshot is a full read of the switch: the answers to SnapshotCommands, and
@@ -29,9 +31,8 @@ type Snapshot struct {
 
 // SnapshotCommands returns the api commands whose answers a Snapshot holds, in
 // the order of its fields.
-func SnapshotCommands() []string {
-	return []string{"show channels as json", "show calls as json", "show registrations as json",
-		"conference json_list", "callcenter_config agent list", "list_users"}
+func SnapshotCommands() []fsapi.Line {
+	return []fsapi.Line{fsapi.Channels(), fsapi.Calls(), fsapi.Registrations(), fsapi.Rooms(), fsapi.QueueAgents(), fsapi.Users()}
 }
 
 // SnapshotVars returns the variables to get of every channel, by uuid_getvar
