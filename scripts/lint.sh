@@ -28,14 +28,14 @@ find . -name '*.go' -not -path './.git/*' -print0 | xargs -0 gofmt -l |
 ${STATICCHECK:-"$GO" run honnef.co/go/tools/cmd/staticcheck@v0.8.2} ./... || failed=1
 
 # The packages at the bottom of the house do not know each other, nor the service
-# above them: see docs/architecture.md. 'conference', the tracker and access are
-# memory alone.
+# above them: see docs/architecture.md. 'conference', the tracker, access and
+# identity are memory alone.
 "$GO" list -f '{{range .Imports}}{{$.ImportPath}} {{.}}{{"\n"}}{{end}}' ./... | awk -v m="$module" '
 	$1 == m "/internal/wire" || $1 == m "/internal/fault" || $1 == m "/internal/fsapi" { if (index($2, m "/") == 1) print; next }
 	$1 == m "/esl" || $1 == m "/conference" || $1 == m "/state" || $1 == m "/fsconf" {
 		if (index($2, m "/") == 1 && $2 != m "/internal/wire" && $2 != m "/internal/fault" && $2 != m "/internal/fsapi") print
 	}
-	$1 == m "/conference" || $1 == m "/internal/tracker" || $1 == m "/internal/access" {
+	$1 == m "/conference" || $1 == m "/internal/tracker" || $1 == m "/internal/access" || $1 == m "/internal/identity" {
 		if ($2 == "net" || $2 ~ /^(net|os)\// || $2 == "os" || $2 ~ /redis/) print
 	}' | complain "These packages must not import what stands behind them (docs/architecture.md)"
 

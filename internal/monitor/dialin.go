@@ -14,6 +14,7 @@ import (
 	"livemon/internal/access"
 	"livemon/internal/fault"
 	"livemon/internal/fsapi"
+	"livemon/internal/identity"
 	"livemon/internal/wire"
 )
 
@@ -50,7 +51,8 @@ type caller struct {
 	phone string // where he calls from, as the switch has authenticated it
 	agent string // whom he dialled
 
-	user, domain, number, address string // of his leg, as the switch says
+	user, domain    string // whom the switch has authenticated on the leg
+	number, address string // what the leg says of itself; number is empty where it must not count
 }
 
 // dialIn serves a supervisor who dialled the feature code and an agent's
@@ -118,26 +120,29 @@ func codeOf(err error) fault.Code {
 // open, only says: that this leg has dialled the feature code and waits for us,
 // and whose it is.
 func (p *caller) believe(ctx context.Context) error {
-	sw, channel := context.WithoutCancel(ctx), p.oc.Channel()
-	read := map[string]string{}
-	for _, name := range []string{"current_application", "destination_number", "user_name", "domain_name", "caller_id_number", "sip_network_ip"} {
-		v, err := p.n.sw().API(sw, fsapi.Get(channelOf(channel), fsapi.Name(name)))
-		if err != nil {
-			return err
-		}
-		if v = strings.TrimSpace(v); v != "_undef_" {
-			read[name] = v
-		}
+	channel := p.oc.Channel()
+	dump, err := p.n.sw().API(context.WithoutCancel(ctx), fsapi.DumpJSON(channelOf(channel)))
+	if err != nil {
+		return err
 	}
-	agent, dialled := strings.CutPrefix(read["destination_number"], p.m.cfg.Settings.DialIn)
+	get := identity.Dump([]byte(dump))
+	if get == nil {
+		return fmt.Errorf("the switch says of the leg %.80q", dump)
+	}
+	app, number := get("variable_current_application"), get("Caller-Destination-Number")
+	agent, dialled := strings.CutPrefix(number, p.m.cfg.Settings.DialIn)
 	p.n.mu.Lock()
 	leg, known := p.n.tracker.Leg(channel)
 	_, taken := p.n.byLeg[channel]
 	p.n.mu.Unlock()
-	if !known || taken || leg.Partner != "" || leg.Room != "" || !dialled || read["current_application"] != "socket" {
-		return fmt.Errorf("the leg is in %.80q, and dialled %.80q", read["current_application"], read["destination_number"])
+	if !known || taken || leg.Partner != "" || leg.Room != "" || !dialled || app != "socket" {
+		return fmt.Errorf("the leg is in %.80q, and dialled %.80q", app, number)
 	}
-	p.agent, p.user, p.domain, p.number, p.address = agent, read["user_name"], read["domain_name"], read["caller_id_number"], read["sip_network_ip"]
+	p.user, p.domain, _ = strings.Cut(identity.Caller(get), "@")
+	if !identity.ChoosesNumber(get) {
+		p.number = get("Caller-Caller-ID-Number")
+	}
+	p.agent, p.address = agent, get("variable_sip_network_ip")
 	return nil
 }
 

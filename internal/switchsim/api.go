@@ -67,6 +67,7 @@ func init() {
 		"status":             now((*Switch).apiStatus),
 		"strepoch":           now(func(s *Switch, _ string) string { return strconv.FormatInt(s.now.Unix(), 10) }),
 		"unload":             now((*Switch).apiUnload),
+		"user_data":          now((*Switch).apiUserData),
 		"user_exists":        now((*Switch).apiUserExists),
 		"tone_detect":        now((*Switch).apiToneDetect),
 		"uuid_answer":        now((*Switch).apiAnswer),
@@ -87,6 +88,8 @@ func init() {
 		"uuid_setvar_multi":  now((*Switch).apiSetvarMulti),
 		"uuid_transfer":      now((*Switch).apiTransfer),
 		"uuid_dual_transfer": now((*Switch).apiDualTransfer),
+		"verto":              now((*Switch).apiVerto),
+		"verto_contact":      now((*Switch).apiVertoContact),
 		"version":            text("FreeSWITCH Version " + version + "-release+simulated (simulated)\n"),
 		// All calls of the simulation have their media on the switch already.
 		"uuid_media": now(func(*Switch, string) string { return "-ERR Operation failed\n" }),

@@ -262,6 +262,7 @@ func (s *Switch) appBridge(ch *channel, a *app) {
 		}
 		s.hangup(leg, "ORIGINATOR_CANCEL")
 	}
+	exports := ch.exports("export_vars") // user/ dials within this dial, which has these from before
 	_, rest, _ := braces(a.data)
 	if t, cause := s.resolve(rest); cause == "" && t.domain != "" {
 		ch.set("dialed_user", t.number)
@@ -280,6 +281,7 @@ func (s *Switch) appBridge(ch *channel, a *app) {
 			return
 		}
 		ch.set("originate_disposition", "SUCCESS")
+		b.take(exports)
 		s.after(signalLag, func() {
 			if a.over || ch.dead || b.dead {
 				s.hangup(b, "ORIGINATOR_CANCEL")

@@ -39,41 +39,12 @@ type originate struct {
 
 func (s *Switch) inDirectory(number string) bool { return slices.Contains(s.opt.Users, number) }
 
-// inbound is a call from a telephone: the channel, about to execute a plan.
-func (s *Switch) inbound(from, ext string) *channel {
-	name := "sofia/internal/" + from + "@" + s.opt.Domain
-	if !s.inDirectory(from) {
-		name = "sofia/external/" + from + "@" + s.opt.Domain
-	}
-	ch := s.newChannel("", name, from, "inbound")
-	ch.dialplan = true
-	ch.p.username, ch.p.ani, ch.p.dest = from, from, ext
-	ch.p.cidName, ch.p.cidNum, ch.p.origName, ch.p.origNum = from, from, from, from
-	for _, v := range []header{{"sip_from_user", from}, {"sip_from_uri", from + "@" + s.opt.Domain}, {"sip_from_host", s.opt.Domain},
-		{"sip_to_user", ext}, {"sip_to_host", s.opt.Domain}, {"sip_req_user", ext}, {"endpoint_disposition", "DELAYED NEGOTIATION"}} {
-		ch.set(v.name, v.value)
-	}
-	if s.inDirectory(from) {
-		ch.presence = from + "@" + s.opt.Domain
-		ch.set("presence_id", ch.presence)
-		ch.set("user_name", from) // it has authenticated itself
-		ch.set("domain_name", s.opt.Domain)
-	}
-	s.setState(ch, "NEW")
-	s.setState(ch, "INIT")
-	ch.stateNum = channelStates["ROUTING"]
-	s.tell(ch, "CHANNEL_CREATE", fromCreate)
-	ch.state = "ROUTING"
-	s.setCallState(ch, "RINGING")
-	s.setState(ch, "ROUTING")
-	s.setState(ch, "EXECUTE")
-	return ch
-}
-
 // target is a telephone to call, as a dial string names it.
 type target struct {
 	name, number, presence, domain, endpoint string
 	run                                      string // of a loopback: the application that its other end runs
+	client                                   string // of a client of mod_verto: its session, as mod_verto dials it
+	chosen                                   []Variable
 }
 
 // resolve reads a dial string without its variables.
@@ -86,7 +57,11 @@ func (s *Switch) resolve(dial string) (t target, cause string) {
 		if !s.inDirectory(user) || domain != s.opt.Domain {
 			return t, "SUBSCRIBER_ABSENT"
 		}
-		return target{name: "sofia/internal/" + user + "@127.0.0.1:5090", number: user, presence: user + "@" + domain, domain: domain, endpoint: "user"}, ""
+		t = target{name: "sofia/internal/" + user + "@127.0.0.1:5090", number: user, presence: user + "@" + domain, domain: domain, endpoint: "user"}
+		if c, ok := s.verto[user]; ok {
+			t.name, t.client, t.chosen = "verto.rtc/"+c.Session, "u:"+c.Session, c.Vars
+		}
+		return t, ""
 	case "sofia":
 		profile, rest, _ := strings.Cut(rest, "/")
 		if profile == "gateway" {
@@ -173,14 +148,18 @@ func (s *Switch) dial(by *channel, dialString string, extra []header, timeout ti
 func (s *Switch) prepareOutbound(ch, by *channel, to target, vars []header) {
 	p := &ch.p
 	p.dest, p.calleeName, p.calleeNum = to.number, "Outbound Call", to.number
-	p.cidNum, p.dialplan = "0000000000", ""
+	p.cidNum, p.dialplan, p.source = "0000000000", "", "src/switch_ivr_originate.c"
 	if by != nil {
-		p.username, p.ani, p.dialplan = by.p.username, by.p.ani, "XML"
+		p.username, p.ani, p.dialplan, p.source = by.p.username, by.p.ani, "XML", by.p.source
 		p.cidName, p.cidNum, p.origName, p.origNum = by.p.cidName, by.p.cidNum, by.p.cidName, by.p.cidNum
 		ch.other = &other{kind: "originator", direction: by.direction, uuid: by.uuid, name: by.name, p: by.p}
 		for _, v := range []header{{"originator", by.uuid}, {"signal_bond", by.uuid}, {"originating_leg_uuid", by.uuid}} {
 			ch.set(v.name, v.value)
 		}
+		ch.take(by.exports("export_vars"))
+	}
+	if to.endpoint == "loopback" {
+		p.source = "mod_loopback"
 	}
 	if to.domain != "" {
 		ch.set("dialed_user", to.number)
@@ -200,6 +179,13 @@ func (s *Switch) prepareOutbound(ch, by *channel, to target, vars []header) {
 		case "presence_id":
 			ch.presence = v.value
 		}
+	}
+	if to.client != "" { // the client has connected before the leg's first event
+		p.dest = to.client
+		for _, v := range to.chosen {
+			ch.set(v.Name, v.Value)
+		}
+		ch.presence = ch.value("presence_id")
 	}
 }
 

@@ -212,6 +212,7 @@ func (s *Switch) offer(q *queueCall) {
 	vars := []header{{"cc_queue", q.queue}, {"cc_queue_joined_epoch", unix(q.joined)}, {"cc_member_uuid", q.uuid},
 		{"cc_member_session_uuid", q.member.uuid}, {"cc_agent", a.Name}, {"cc_agent_type", a.Type}, {"cc_side", "agent"},
 		{"origination_caller_id_name", q.member.p.cidName}, {"origination_caller_id_number", q.member.p.cidNum}}
+	vars = append(vars, q.member.exports("cc_export_vars")...)
 	q.leg = s.dial(nil, a.Contact, vars, 60*time.Second, func(leg *channel, _ string) {
 		if leg == nil || q.member.dead {
 			s.hangup(q.member, "NO_ANSWER")

@@ -9,7 +9,7 @@ import (
 // profile is a caller profile: what a channel says about its caller. A transfer
 // makes a new one.
 type profile struct {
-	username, dialplan                     string
+	username, dialplan, source, address    string
 	cidName, cidNum, origName, origNum     string
 	calleeName, calleeNum                  string
 	ani, dest, rdnis, transferSource, ctxt string
@@ -217,11 +217,11 @@ func callerHeaders(e *event, prefix, direction, logical, uuid, name string, p *p
 	opt("Orig-Caller-ID-Number", p.origNum)
 	opt("Callee-ID-Name", p.calleeName)
 	opt("Callee-ID-Number", p.calleeNum)
-	add("Network-Addr", "127.0.0.1")
+	add("Network-Addr", p.address)
 	opt("ANI", p.ani)
 	opt("Destination-Number", p.dest)
 	add("Unique-ID", uuid)
-	add("Source", "mod_sofia")
+	add("Source", p.source)
 	opt("Transfer-Source", p.transferSource)
 	add("Context", p.ctxt)
 	opt("RDNIS", p.rdnis)
@@ -292,7 +292,7 @@ func (s *Switch) newChannel(uuid, name, number, direction string) *channel {
 	ch := &channel{seq: s.sessions, uuid: uuid, name: name, number: number, direction: direction, state: "NEW",
 		callState: "DOWN", callUUID: uuid, sip: strings.HasPrefix(name, "sofia/"), heard: map[*channel]int{}}
 	ch.t.created = s.now
-	ch.p = profile{dialplan: "XML", ctxt: "default", index: 1, created: s.now}
+	ch.p = profile{dialplan: "XML", source: "mod_sofia", address: "127.0.0.1", ctxt: "default", index: 1, created: s.now}
 	s.channels[uuid] = ch
 	s.order = append(s.order, ch)
 	s.numbers[uuid] = number
@@ -369,7 +369,7 @@ func (s *Switch) variable(ch *channel, name string) (string, bool) {
 	}
 	fields := map[string]string{"caller_id_name": ch.p.cidName, "caller_id_number": ch.p.cidNum, "destination_number": ch.p.dest,
 		"ani": ch.p.ani, "rdnis": ch.p.rdnis, "username": ch.p.username, "dialplan": ch.p.dialplan, "context": ch.p.ctxt,
-		"callee_id_name": ch.p.calleeName, "callee_id_number": ch.p.calleeNum, "network_addr": "127.0.0.1", "source": "mod_sofia", "chan_name": ch.name}
+		"callee_id_name": ch.p.calleeName, "callee_id_number": ch.p.calleeNum, "network_addr": ch.p.address, "source": ch.p.source, "chan_name": ch.name}
 	if v := fields[name]; v != "" {
 		return v, true
 	}

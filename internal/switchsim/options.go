@@ -18,6 +18,8 @@ type Options struct {
 	// Users are the directory's extensions; default 1000 to 1009. What is not
 	// among them is unknown to user/…, and can be called through a gateway only.
 	Users []string
+	// UserVars are variables that the directory gives its users, by user and name.
+	UserVars map[string]map[string]string
 	// ConferenceXML is the switch's conference.conf: a <configuration> with
 	// caller-controls and profiles. Empty means the stock one, which has a
 	// "default" profile and a "default" group only.

@@ -52,6 +52,7 @@ type Switch struct {
 	numbers  map[string]string
 	rooms    map[string]*room
 	phones   map[string]Behaviour
+	verto    map[string]Client // clients of mod_verto, by their users' numbers
 	conf     *conferenceConf
 	rows     table
 	cc       callcenter
@@ -77,7 +78,7 @@ func Start(ctx context.Context, o Options) (*Switch, error) {
 		return nil, fmt.Errorf("switchsim: %w", err)
 	}
 	s := &Switch{opt: o, log: o.Logger, ln: ln, wake: make(chan struct{}, 1), conf: conf,
-		phones: map[string]Behaviour{}, now: time.Now()}
+		phones: map[string]Behaviour{}, verto: map[string]Client{}, now: time.Now()}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.truth.init(s.now, o.Frame)
 	s.boot()

@@ -39,7 +39,7 @@ func (s *Switch) openLoop(a *channel, o *originate, run string, vars []header, t
 		b.set(v.name, v.value)
 	}
 	b.set("other_loopback_leg_uuid", a.uuid)
-	b.p.dest, b.dialplan = a.number, true
+	b.p.dest, b.p.source, b.dialplan = a.number, "mod_loopback", true
 	s.setState(b, "NEW")
 	s.setState(b, "INIT")
 	b.stateNum = channelStates["ROUTING"]
