@@ -108,19 +108,6 @@ func (c *OutboundCall) ExecuteWait(ctx context.Context, app fsapi.App) error {
 	}
 }
 
-// API runs an api command line, see [Client.API]. The dialplan must say "full".
-func (c *OutboundCall) API(ctx context.Context, apiLine fsapi.Line) (string, error) {
-	op, err := apiOp("api", apiLine)
-	if err != nil {
-		return "", err
-	}
-	output, err := c.send(ctx, op, line("api "+apiLine.String()))
-	if err != nil {
-		return "", err
-	}
-	return apiOutput(op, c.peer.addr, output)
-}
-
 // Hangup ends the call with a cause, as in "NORMAL_CLEARING".
 func (c *OutboundCall) Hangup(ctx context.Context, cause string) error {
 	if err := checkWord("hangup", cause); err != nil {
@@ -219,7 +206,9 @@ func (c *OutboundCall) read() {
 		case err != nil:
 		case f.kind == frameDisconnect && !f.lingering:
 			err = errGoodbye
-		case f.kind == frameReply, f.kind == frameAPI:
+		case f.kind == frameAPI:
+			err = errMalformed("an answer to an api command, which is not sent here")
+		case f.kind == frameReply:
 			if c.await(false) {
 				c.replies <- f.text()
 			} else {

@@ -39,7 +39,7 @@ func (o OutboundOptions) withDefaults() OutboundOptions {
 const maxRefusals = 16
 
 // ServeOutbound takes the calls that a dialplan sends to ln with "socket
-// host:port async full", and runs h for each in a goroutine of its own. h's
+// host:port async", and runs h for each in a goroutine of its own. h's
 // context ends with ctx, or when the call's connection does; the call can still be
 // hung up or released then, under a context that has not ended. When h returns,
 // the call is left to the switch as by [OutboundCall.Release].

@@ -111,11 +111,8 @@ func TestOutboundCall(t *testing.T) {
 		if err := c.Execute(ctx, fsapi.Answer()); err != nil {
 			t.Error("execute:", err)
 		}
-		if got, err := c.API(ctx, fsapi.Unchecked("uuid_getvar x pin")); err != nil || got != "1234" {
-			t.Errorf("api: %q, %v", got, err)
-		}
-		if _, err := c.API(ctx, fsapi.Unchecked("nosuch")); !errors.Is(err, esl.ErrReply) {
-			t.Error("api:", err)
+		if err := c.Execute(ctx, fsapi.UncheckedApp("nosuch", "")); !errors.Is(err, esl.ErrReply) {
+			t.Error("execute what is refused:", err)
 		}
 		if err := c.Execute(ctx, fsapi.App{}); !errors.Is(err, esl.ErrArgument) {
 			t.Error("an application that nobody has checked:", err)
@@ -138,10 +135,10 @@ func TestOutboundCall(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	l.reply("+OK")
-	l.expect("api uuid_getvar x pin")
-	l.output("1234")
-	l.expect("api nosuch")
-	l.output("-ERR nosuch Command not found!\n")
+	if got := l.command(); !strings.HasPrefix(got, "sendmsg") || !strings.Contains(got, "Execute-App-Name: nosuch") {
+		t.Errorf("got %q", got)
+	}
+	l.reply("-ERR memory error")
 	l.released()
 	await(t, left)
 	s.stop()
@@ -203,7 +200,7 @@ func TestOutboundHeartbeatDuringExecuteWait(t *testing.T) {
 	l.reply("+OK")
 	for range 3 {
 		l.expect("nolinger")
-		l.reply("+OK will not linger")
+		l.reply("-ERR command not found") // what a switch says to it without full
 	}
 	l.expect("nolinger") // and no answer: the switch has died silently
 	wantErr(t, await(t, failed), esl.ErrTimeout)
@@ -219,18 +216,20 @@ func TestOutboundFaults(t *testing.T) {
 		want         error
 	}{
 		{"hangs up", "", true, esl.ErrClosed},
-		{"hangs up in mid-message", "Content-Type: api/response\nContent-Length: 10\n\nabc", true, esl.ErrClosed},
+		{"hangs up in mid-message", "Content-Type: text/event-plain\nContent-Length: 10\n\nabc", true, esl.ErrClosed},
 		{"garbage", "\x00\n\n", false, esl.ErrProtocol},
+		{"answers another command", "Content-Type: api/response\nContent-Length: 3\n\n+OK", false, esl.ErrProtocol},
 		{"bad event", "Content-Type: text/event-plain\nContent-Length: 2\n\nA\n", false, esl.ErrProtocol},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			failed := make(chan error, 1)
 			s := serveOutbound(t, esl.OutboundOptions{}, func(ctx context.Context, c *esl.OutboundCall) {
-				_, err := c.API(ctx, fsapi.Unchecked("status"))
-				failed <- err
+				failed <- c.Execute(ctx, fsapi.Answer())
 			})
 			l := s.call()
-			l.expect("api status")
+			if got := l.command(); !strings.HasPrefix(got, "sendmsg") {
+				t.Fatalf("got %q", got)
+			}
 			l.send(test.answer)
 			if test.hangUp {
 				_ = l.Close()

@@ -145,7 +145,8 @@ var errAbandoned = errors.New("an earlier command was not answered")
 var errGoodbye = errors.New("the switch said goodbye")
 
 // probe is answered by every switch and changes nothing: only a connection that
-// was told to linger, which none of ours is, does otherwise after it.
+// was told to linger, which none of ours is, does otherwise after it. A call's
+// connection is answered that it may not, which is a sign of life as well.
 var probe = command.Linger{Enabled: false}
 
 // line is a command line that eslgo has no builder for, or one that appends a

@@ -347,10 +347,6 @@ func (c *checker) prompts(ctx context.Context) error {
 
 func (c *checker) dialIn(ctx context.Context) error {
 	const check = "dial-in extension"
-	if c.s.DialIn == "" {
-		c.ok(check, "none is wanted")
-		return nil
-	}
 	name, err := fsapi.ParseValue(c.s.Context)
 	if err != nil {
 		return err // Validate has looked at it
@@ -358,6 +354,10 @@ func (c *checker) dialIn(ctx context.Context) error {
 	root, reason, err := c.locate(ctx, fsapi.DialplanContext(name))
 	if err != nil {
 		return err
+	}
+	if c.s.DialIn == "" {
+		c.noDialIn(check, root)
+		return nil
 	}
 	if root == nil {
 		c.bad(check, reason, c.doInstall()+"; if the dialplan comes from elsewhere (mod_xml_curl), add there what 'livemon fsconf show' prints")
@@ -368,6 +368,9 @@ func (c *checker) dialIn(ctx context.Context) error {
 		c.bad(check, shorten(p), c.doInstall())
 		return nil
 	}
+	if c.otherFull(check, ctxNode) {
+		return nil
+	}
 	if other := shadow(ctxNode, c.s.DialIn+"1000"); other != "" {
 		c.bad(check, fmt.Sprintf("the extension %q comes first and takes the call", clip(other)),
 			"Move the include of livemon's folder above it in the context, or choose another dial-in code")
@@ -375,6 +378,40 @@ func (c *checker) dialIn(ctx context.Context) error {
 	}
 	c.ok(check, fmt.Sprintf("%s and an agent's extension, in context %s, calls %s", c.s.DialIn, c.s.Context, c.s.Outbound))
 	return nil
+}
+
+// noDialIn looks for what an earlier installation has left behind, where nobody
+// is to dial in.
+func (c *checker) noDialIn(check string, root *node) {
+	if root == nil {
+		c.ok(check, "none is wanted")
+		return
+	}
+	ctxNode := findContext(root, c.s.Context)
+	if ctxNode != nil {
+		if ext := findExtension(ctxNode); ext != nil {
+			if addr := fullSocket(ext, ""); addr != "" {
+				c.bad(check, "none is wanted, and there is one: "+fullProblem(addr), c.doInstall())
+				return
+			}
+		}
+	}
+	if !c.otherFull(check, ctxNode) {
+		c.ok(check, "none is wanted")
+	}
+}
+
+// otherFull makes a finding of an extension of the shop's that connects calls to
+// livemon with more rights than it needs.
+func (c *checker) otherFull(check string, context *node) bool {
+	ext := otherFull(context, c.s)
+	if ext == nil {
+		return false
+	}
+	addr, _ := c.s.socketAddress()
+	c.bad(check, fmt.Sprintf("the extension %q is not livemon's: %s", clip(ext.attr("name")), fullProblem(addr)),
+		"Take 'full' out of that extension, then 'fs_cli -x reloadxml'")
+	return true
 }
 
 // shadow returns the name of an extension ahead of the dial-in one which takes

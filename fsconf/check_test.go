@@ -47,7 +47,7 @@ const dialplan = `<context name="default">
   <extension name="global" continue="true"><condition field="destination_number" expression="."/></extension>
   <extension name="perl only"><condition field="destination_number" expression="^(?!x).*$"/></extension>
   <extension name="livemon-dial-in"><condition field="destination_number" expression="^\*88(\d{1,20})$">
-    <action application="socket" data="127.0.0.1:8084 async full"></action>
+    <action application="socket" data="127.0.0.1:8084 async"></action>
     <action application="hangup" data="NORMAL_TEMPORARY_FAILURE"></action>
   </condition></extension>
   <extension name="all"><condition field="destination_number" expression="^(.*)$"/></extension>
@@ -116,16 +116,19 @@ func TestCheckWithoutDialIn(t *testing.T) {
 	}
 }
 
-func TestCheckFinds(t *testing.T) {
-	change := func(line, from, to string) func(answers) {
-		return func(a answers) {
-			if !strings.Contains(a[line], from) {
-				panic(line + " does not hold " + from)
-			}
-			a[line] = strings.Replace(a[line], from, to, 1)
+// change has the switch give its answer to a line with another text in it.
+func change(line, from, to string) func(answers) {
+	return func(a answers) {
+		if !strings.Contains(a[line], from) {
+			panic(line + " does not hold " + from)
 		}
+		a[line] = strings.Replace(a[line], from, to, 1)
 	}
-	answer := func(line, text string) func(answers) { return func(a answers) { a[line] = text } }
+}
+
+func answer(line, text string) func(answers) { return func(a answers) { a[line] = text } }
+
+func TestCheckFinds(t *testing.T) {
 	tests := map[string]struct {
 		check  string
 		detail string // what the finding's detail must hold
@@ -165,8 +168,16 @@ func TestCheckFinds(t *testing.T) {
 		"other context":      {"dial-in extension", `no context "default"`, "reloadxml", change(askDialplan, `name="default"`, `name="x"`)},
 		"no extension":       {"dial-in extension", "no extension", "reloadxml", change(askDialplan, `name="livemon-dial-in"`, `name="x"`)},
 		"other address":      {"dial-in extension", "127.0.0.1:9999", "reloadxml", change(askDialplan, "8084", "9999")},
-		"other code":         {"dial-in extension", `^\\*89`, "reloadxml", change(askDialplan, `^\*88`, `^\*89`)},
-		"two conditions":     {"dial-in extension", "exactly one condition", "reloadxml", change(askDialplan, `<action application="hangup" data="NORMAL_TEMPORARY_FAILURE"></action>`, `</condition><condition>`)},
+		"full": {"dial-in extension", "it calls 127.0.0.1:8084 with 'full': whoever listens there may send the switch any command", "fsconf install " + confDir,
+			change(askDialplan, "8084 async", "8084 async full")},
+		"full, in capitals": {"dial-in extension", "with 'full'", "reloadxml", change(askDialplan, "8084 async", "8084 FULL async")},
+		"full behind it": {"dial-in extension", "it calls 10.0.0.9:1 with 'full'", "reloadxml",
+			change(askDialplan, `<action application="hangup"`, `<action application="socket" data="10.0.0.9:1 async full"/><action application="hangup"`)},
+		"full, and another address": {"dial-in extension", "it calls 127.0.0.1:9999 with 'full'", "reloadxml", change(askDialplan, "8084 async", "9999 async full")},
+		"full, by an extension of the shop's": {"dial-in extension", `"all" is not livemon's: it calls 127.0.0.1:8084 with 'full'`, "Take 'full' out", change(askDialplan,
+			`expression="^(.*)$"/>`, `expression="^(.*)$"><anti-action application="Socket" data="10.0.0.9|127.0.0.1:8084 full"/></condition>`)},
+		"other code":     {"dial-in extension", `^\\*89`, "reloadxml", change(askDialplan, `^\*88`, `^\*89`)},
+		"two conditions": {"dial-in extension", "exactly one condition", "reloadxml", change(askDialplan, `<action application="hangup" data="NORMAL_TEMPORARY_FAILURE"></action>`, `</condition><condition>`)},
 		"no action": {"dial-in extension", "it does nothing", "reloadxml",
 			answer(askDialplan, `<context name="default"><extension name="livemon-dial-in"><condition field="destination_number" expression="^\*88(\d{1,20})$"/></extension></context>`)},
 		"shadowed": {"dial-in extension", `"all" comes first`, "Move the include", func(a answers) {
@@ -185,6 +196,34 @@ func TestCheckFinds(t *testing.T) {
 			}
 			if f := found[i]; !strings.Contains(f.Detail, test.detail) || !strings.Contains(f.Do, test.do) {
 				t.Errorf("%+v, want a detail with %q and an advice with %q", f, test.detail, test.do)
+			}
+		})
+	}
+}
+
+// An extension that an earlier installation has left behind is told of, too,
+// where nobody is to dial in.
+func TestCheckOfWhatIsLeftOfDialIn(t *testing.T) {
+	s := fsconf.Defaults()
+	s.DialIn = ""
+	for name, test := range map[string]struct {
+		change func(a answers)
+		detail string
+	}{
+		"nothing is left":         {answer(askDialplan, `<context name="default"></context>`), ""},
+		"no such context":         {answer(askDialplan, "can't find anything"), ""},
+		"an extension of the new": {func(answers) {}, ""},
+		"one with full":           {change(askDialplan, "8084 async", "8084 async full"), "none is wanted, and there is one: it calls 127.0.0.1:8084 with 'full'"},
+		"one of the shop's": {change(askDialplan, `expression="^(.*)$"/>`, `expression="^(.*)$"><action application="socket" data="127.0.0.1:8084 full"/></condition>`),
+			`"all" is not livemon's`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := healthy()
+			test.change(a)
+			found := check(t, a, s)
+			f := found[len(found)-1]
+			if f.Check != "dial-in extension" || f.OK != (test.detail == "") || !strings.Contains(f.Detail, test.detail) {
+				t.Errorf("%+v, want a detail with %q", f, test.detail)
 			}
 		})
 	}

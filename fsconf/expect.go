@@ -111,9 +111,6 @@ func findContext(root *node, name string) *node {
 
 // dialInProblems compares the dial-in extension with what livemon needs.
 func dialInProblems(context *node, s Settings) []string {
-	if s.DialIn == "" {
-		return nil
-	}
 	if context == nil {
 		return []string{`there is no context "` + s.Context + `"`}
 	}
@@ -131,9 +128,14 @@ func dialInProblems(context *node, s Settings) []string {
 			clip(cond.attr("field")), clip(cond.attr("expression")), dialInExpression(s)))
 	}
 	first := cond.child("action")
+	full := fullSocket(ext, "")
+	if full != "" {
+		out = append(out, fullProblem(full))
+	}
 	switch {
 	case first == nil:
 		out = append(out, "it does nothing")
+	case full != "" && strings.HasPrefix(first.attr("data"), socketData(s)+" "):
 	case first.attr("application") != "socket" || first.attr("data") != socketData(s):
 		out = append(out, fmt.Sprintf("it does %s(%s), not socket(%s)",
 			clip(first.attr("application")), clip(first.attr("data")), socketData(s)))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Change struct {
 	Path   string // inside the configuration folder, with slashes
 	Action string // create, update, merge, unchanged, remove or restore
 	Diff   string // unified; empty when unchanged
+	Note   string // what the change is to be known for, or ""
 }
 
 // Install puts what Files lists into the configuration folder of a switch, and
@@ -82,7 +84,7 @@ func work(dir string, dryRun bool, plan func(*planner) error) (changes []Change,
 				return changes, fmt.Errorf("%s: %w", s.path, err)
 			}
 		}
-		changes = append(changes, Change{Path: s.path, Action: s.action, Diff: s.diff()})
+		changes = append(changes, Change{Path: s.path, Action: s.action, Diff: s.diff(), Note: s.note()})
 	}
 	if !dryRun && slices.ContainsFunc(p.steps, func(s step) bool { return s.path == manifestPath && s.action == "remove" }) {
 		w.removeEmpty(p.old.Folders)
@@ -111,6 +113,14 @@ func (s step) diff() string {
 		return ""
 	}
 	return unifiedDiff(s.path, s.before, s.content)
+}
+
+// note says that a dialplan from before gave more rights than livemon needs.
+func (s step) note() string {
+	if path.Base(s.path) != dialplanFile || s.action == "unchanged" || !takesFullAway(s.before, s.content) {
+		return ""
+	}
+	return "Until the switch has read this, whoever listens at the dial-in address may send it any command ('full')"
 }
 
 // writer changes files of the folder, and never one outside of it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,11 +117,32 @@ func TestOtherKeysReplaceTheOldOnes(t *testing.T) {
 	if strings.Contains(conf, `"=4#"`) || strings.Count(conf, "livemon:begin") != 2 {
 		t.Errorf("something of the old settings is left:\n%s", conf)
 	}
-	if plan := read(t, dir, planFile); !strings.Contains(plan, `data="10.0.0.7:9000 async full"`) {
+	if plan := read(t, dir, planFile); !strings.Contains(plan, `data="10.0.0.7:9000 async"`) {
 		t.Errorf("dialplan:\n%s", plan)
 	}
 	uninstall(t, dir)
 	same(t, contents(t, dir), before)
+}
+
+// What a version before left to whoever listens at the dial-in address is taken
+// away, and said.
+func TestFullIsTakenAway(t *testing.T) {
+	dir := folder(t, stock())
+	install(t, dir, fsconf.Defaults())
+	for _, c := range install(t, dir, fsconf.Defaults()) {
+		if c.Note != "" {
+			t.Errorf("there was no full, and %+v", c)
+		}
+	}
+	replace(t, dir, planFile, " async", " async full")
+	changes := install(t, dir, fsconf.Defaults())
+	i := slices.IndexFunc(changes, func(c fsconf.Change) bool { return c.Path == planFile })
+	if c := changes[i]; c.Action != "update" || !strings.Contains(c.Note, "'full'") || !strings.Contains(c.Diff, `async full"/>`) {
+		t.Errorf("%+v", c)
+	}
+	if plan := read(t, dir, planFile); strings.Contains(plan, "full") {
+		t.Errorf("dialplan:\n%s", plan)
+	}
 }
 
 func TestDialInGoesAndMoves(t *testing.T) {
@@ -148,7 +170,7 @@ func TestShopEditsAreKept(t *testing.T) {
 	dir := folder(t, stock())
 	install(t, dir, fsconf.Defaults())
 	replace(t, dir, confFile, `<profile name="default">`, `<profile name="mine"/><profile name="default">`)
-	replace(t, dir, planFile, "async full", "async")
+	replace(t, dir, planFile, " async", " async full")
 
 	s := fsconf.Defaults()
 	s.InterDigit = time.Second
@@ -159,7 +181,7 @@ func TestShopEditsAreKept(t *testing.T) {
 	if got := read(t, dir, "livemon/backup/"+confFile); got != stock()[confFile] {
 		t.Errorf("the first copy was overwritten:\n%s", got)
 	}
-	if got := read(t, dir, "livemon/backup/"+planFile); !strings.Contains(got, `async"`) {
+	if got := read(t, dir, "livemon/backup/"+planFile); !strings.Contains(got, `async full"`) {
 		t.Errorf("the shop's change of livemon's file is not kept:\n%s", got)
 	}
 

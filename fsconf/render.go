@@ -82,17 +82,6 @@ func dialInExpression(s Settings) string {
 	return "^" + regexp.QuoteMeta(s.DialIn) + `(\d{1,20})$`
 }
 
-// socketData is the argument of the socket application: asynchronous, so that
-// events flow while the call goes on, and full, so that the connection may act
-// on the agent's call too.
-func socketData(s Settings) string {
-	addr, err := s.socketAddress()
-	if err != nil {
-		return ""
-	}
-	return addr + " async full"
-}
-
 // dialplanXML is the dialplan file. <include> stands on a line of its own,
 // because FreeSWITCH drops the whole line on which it finds it. When livemon
 // cannot be reached the call is refused as "try again later" (503), without

@@ -132,6 +132,7 @@ type changeJSON struct {
 	Path   string `json:"path"`
 	Action string `json:"action"`
 	Diff   string `json:"diff,omitempty"`
+	Note   string `json:"note,omitempty"`
 }
 
 // printChanges lists what was done; the lines of text that changed are shown
@@ -144,6 +145,9 @@ func printChanges(c *cli.Context, changes []fsconf.Change) error {
 		list = append(list, changeJSON(ch))
 		changed = changed || ch.Action != "unchanged"
 		fmt.Fprintf(&text, "%-9s  %s\n", clean(ch.Action), clean(ch.Path))
+		if ch.Note != "" {
+			fmt.Fprintf(&text, "%-9s  -> %s\n", "", clean(ch.Note))
+		}
 		if c.Bool("dry-run") && ch.Diff != "" {
 			text.WriteString(strings.TrimSuffix(cleanLines(ch.Diff), "\n") + "\n")
 		}

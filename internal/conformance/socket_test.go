@@ -146,7 +146,7 @@ var socketFacts = []fact{
 			c.want(gaps > 0, "there are no gaps")
 		}},
 	{name: "outbound",
-		claim: "The application `socket HOST:PORT async full` connects a call to us, which we can then steer; when we let go of it with a park behind, it stays.",
+		claim: "The application `socket HOST:PORT async` connects a call to us, which we can then steer; when we let go of it with a park behind, it stays.",
 		check: func(c *check) {
 			l := c.parked("caller")
 			ln, err := net.Listen("tcp4", net.JoinHostPort(c.sw.Here(), "0"))
@@ -164,7 +164,7 @@ var socketFacts = []fact{
 					steered <- call.Execute(ctx, fsapi.Assign(fsapi.Set{Name: fsapi.Name("livemon_steered"), Value: fsapi.Const("yes")}))
 				})
 			}()
-			c.ok("uuid_transfer %s 'socket:%s async full,park' inline", l.uuid, ln.Addr())
+			c.ok("uuid_transfer %s 'socket:%s async,park' inline", l.uuid, ln.Addr())
 			select {
 			case err = <-steered:
 			case <-c.ctx.Done():
@@ -174,6 +174,38 @@ var socketFacts = []fact{
 			cancel()
 			c.must(errors.Join(err, <-served))
 			c.stays(300*time.Millisecond, "we have let go of it", l)
+		}},
+	{name: "outbound-single",
+		claim: "Without `full` that connection gets no command of the switch: `api`, `bgapi`, `sendevent`, `event`, `linger` and `log` are answered `-ERR command not found` and do nothing. `sendmsg` reaches other calls, whose id it has to name.",
+		check: func(c *check) {
+			l, other := c.parked("caller"), c.parked("other")
+			ln, err := net.Listen("tcp4", net.JoinHostPort(c.sw.Here(), "0"))
+			c.must(err)
+			defer func() { _ = ln.Close() }()
+			c.must(ln.(*net.TCPListener).SetDeadline(time.Now().Add(patience)))
+			c.ok("uuid_transfer %s 'socket:%s async,park' inline", l.uuid, ln.Addr())
+			nc, err := ln.Accept()
+			c.must(err)
+			c.must(nc.SetDeadline(time.Now().Add(3 * patience)))
+			w := &rawConn{c: c, nc: nc, r: bufio.NewReader(nc)}
+			defer w.close()
+			w.write("connect\n\n")
+			m := w.next()
+			c.want(m.head["Control"] == "single-channel" && m.head["Unique-ID"] == l.uuid, "connect is answered %s, %s", m.head["Control"], m.head["Unique-ID"])
+			w.command("myevents plain")
+			for _, line := range []string{
+				"api uuid_setvar " + other.uuid + " livemon_reached yes", "bgapi uuid_setvar " + other.uuid + " livemon_reached yes",
+				"sendevent CUSTOM\nEvent-Subclass: livemon::reached", "event plain ALL", "linger", "nolinger", "log 7", "API status", "nosuch",
+			} {
+				w.write(line + "\n\n")
+				for m = w.next(); m.kind() == "text/event-plain"; m = w.next() {
+				}
+				c.want(m.kind() == "command/reply" && m.head["Reply-Text"] == "-ERR command not found", "%s is answered %v", line, m.head)
+			}
+			c.want(c.variable(other, "livemon_reached") == "", "a command was carried out")
+			w.write("sendmsg " + other.uuid + "\ncall-command: execute\nexecute-app-name: set\nexecute-app-arg: livemon_reached=yes\n\n")
+			c.until("what was executed on the other call", func() bool { return c.variable(other, "livemon_reached") == "yes" })
+			c.ok("uuid_transfer %s park inline", l.uuid)
 		}},
 	{name: "show-lags",
 		claim: "`show channels` is behind the events, by less than a second.",

@@ -58,7 +58,7 @@ func (s *switchImpostor) talk(leg string, headers map[string]string) {
 		switch {
 		case command == "connect":
 			var b strings.Builder
-			b.WriteString("Event-Name: CHANNEL_DATA\nUnique-ID: " + leg + "\nContent-Type: command/reply\nReply-Text: %2BOK%0A\nSocket-Mode: async\nControl: full\n")
+			b.WriteString("Event-Name: CHANNEL_DATA\nUnique-ID: " + leg + "\nContent-Type: command/reply\nReply-Text: %2BOK%0A\nSocket-Mode: async\nControl: single-channel\n")
 			for k, v := range headers {
 				b.WriteString(k + ": " + url.PathEscape(v) + "\n")
 			}

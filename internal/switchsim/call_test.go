@@ -413,7 +413,7 @@ func TestOutboundSocket(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer func() { _ = ln.Close() }()
-	s := start(t, switchsim.Options{Dialplan: []switchsim.DialplanEntry{{Prefix: "88", Outbound: ln.Addr().String()}}})
+	s := start(t, switchsim.Options{Dialplan: []switchsim.DialplanEntry{{Prefix: "88", Outbound: ln.Addr().String(), Full: true}}})
 	accept := func(from string) (*client, string) {
 		t.Helper()
 		leg, err := s.Dial(ctx(t), from, "8800")

@@ -21,8 +21,9 @@ func (s *Switch) serve(c *conn, m *command) bool {
 	f := s.faultFor(text)
 	line := m.line
 	verb := strings.ToLower(line)
-	isAPI := strings.HasPrefix(verb, "api ")
-	if strings.HasPrefix(verb, "bgapi ") {
+	full := c.full()
+	isAPI := full && strings.HasPrefix(verb, "api ")
+	if full && strings.HasPrefix(verb, "bgapi ") {
 		s.background(c, m, f)
 		s.unlock()
 		return true
@@ -203,6 +204,8 @@ func (s *Switch) simple(c *conn, m *command) (answer string, more bool) {
 		return c.divert(arg(13)), true
 	case strings.HasPrefix(verb, "sendmsg"):
 		return s.sendmsg(c, arg(7), m), true
+	case !c.full():
+		return "-ERR command not found", true
 	case strings.HasPrefix(verb, "sendevent"):
 		return s.sendevent(arg(9), m), true
 	case strings.HasPrefix(verb, "nolinger"):

@@ -56,10 +56,11 @@ type CCAgent struct {
 }
 
 // DialplanEntry sends calls to extensions with a prefix to an outbound event
-// socket, as 'socket ADDR async full' does.
+// socket, as 'socket ADDR async' does.
 type DialplanEntry struct {
 	Prefix   string
 	Outbound string // host:port
+	Full     bool   // as 'socket ADDR async full' does
 }
 
 // Behaviour is what a telephone does when it is called. The zero value answers at once.

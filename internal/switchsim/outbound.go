@@ -2,6 +2,7 @@ package switchsim
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,8 +11,9 @@ import (
 // dialTimeout bounds the connection to an outbound event socket.
 const dialTimeout = 5 * time.Second
 
-// appSocket is the socket application, 'socket HOST:PORT async full': a
-// connection to a server that controls the leg, which is parked meanwhile.
+// appSocket is the socket application, 'socket HOST:PORT async [full]': a
+// connection to a server that controls the leg, which is parked meanwhile. With
+// full the server may control the switch as well.
 func (s *Switch) appSocket(ch *channel, a *app) {
 	a.open = true
 	addr, _ := word(a.data)
@@ -54,11 +56,20 @@ func (s *Switch) connect(c *conn) {
 	e.add("Reply-Text", "+OK\n")
 	e.add("Socket-Mode", "async")
 	control := "single-channel"
-	if strings.Contains(c.app.data, "full") {
+	if c.full() {
 		control = "full"
 	}
 	e.add("Control", control)
 	c.send([]byte(e.text(true)))
+}
+
+// full reports whether a connection may do more than steer its own leg.
+func (c *conn) full() bool {
+	if c.app == nil {
+		return true
+	}
+	words := strings.Fields(c.app.data)
+	return len(words) > 1 && slices.ContainsFunc(words[1:], func(w string) bool { return strings.EqualFold(w, "full") })
 }
 
 // socketLeft is the end of an outbound connection: the leg's dialplan goes on.

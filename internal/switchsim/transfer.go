@@ -163,7 +163,11 @@ func (s *Switch) extension(ext string) []step {
 	number := strings.TrimPrefix(ext, "b")
 	switch room, isRoom := strings.CutPrefix(ext, "c-"); {
 	case best.Outbound != "":
-		return []step{{app: "socket", data: best.Outbound + " async full"}}
+		data := best.Outbound + " async"
+		if best.Full {
+			data += " full"
+		}
+		return []step{{app: "socket", data: data}}
 	case isRoom:
 		return []step{{app: "answer"}, {app: "conference", data: room + "@default"}}
 	case ext == "7777":
