@@ -2,7 +2,10 @@ package monitor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,14 +99,50 @@ func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 			snap.Users = reply
 		}
 	}
+	rooms := map[string]bool{}
 	for _, ch := range tracker.ChannelIDs(snap.Channels) {
-		dump, err := ask(fsapi.DumpJSON(channelOf(ch)))
+		channel, err := fsapi.ParseChannel(ch)
+		if err != nil {
+			continue // it is shown by what the tables and its events say
+		}
+		dump, err := ask(fsapi.DumpJSON(channel))
 		if err != nil {
 			return tracker.Snapshot{}, err
 		}
 		snap.Vars[ch] = tracker.DumpVars([]byte(dump))
+		rooms[tracker.DumpRoom([]byte(dump))] = true
+	}
+	if strings.HasPrefix(string(snap.Conferences), roomInTheWay) {
+		var err error
+		if snap.Conferences, err = readRooms(ask, rooms); err != nil {
+			return tracker.Snapshot{}, err
+		}
 	}
 	return snap, nil
+}
+
+// roomInTheWay begins the answer to a question about all conferences when one of
+// them is called as the question is: anybody who may name a conference can do that.
+const roomInTheWay = "Conference command, not specified"
+
+// readRooms asks for conferences one by one.
+func readRooms(ask func(fsapi.Line) (string, error), names map[string]bool) ([]byte, error) {
+	all := []json.RawMessage{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		room, err := fsapi.ParseRoom(name)
+		if err != nil {
+			continue
+		}
+		reply, err := ask(fsapi.RoomMembers(room))
+		if err != nil {
+			return nil, err
+		}
+		var one []json.RawMessage
+		if json.Unmarshal([]byte(reply), &one) == nil { // else it has ended
+			all = append(all, one...)
+		}
+	}
+	return json.Marshal(all)
 }
 
 // askUsers asks the directory about presence ids that were seen for the first time.

@@ -66,6 +66,7 @@ type subject struct {
 	users  []string // their numbers; at least one, which may be empty
 	others []wire.Agent
 	marks  []mark
+	hidden error // why the marks of one of its legs cannot be read
 }
 
 // mark is a channel variable of one of the call's legs.
@@ -110,7 +111,12 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 			return s, fault.Wrap(fault.NotAllowed, "check rights", err)
 		}
 		for _, leg := range legs {
-			v, err := n.sw().API(ctx, fsapi.Get(channelOf(leg), variable))
+			channel, err := fsapi.ParseChannel(leg)
+			if err != nil {
+				s.hidden = err
+				continue
+			}
+			v, err := n.sw().API(ctx, fsapi.Get(channel, variable))
 			if err != nil && !isRefusal(err) {
 				return s, n.switchError(fault.SwitchTimeout, "check rights", err)
 			}
@@ -138,6 +144,9 @@ func unseenCall(a wire.Agent) subject { return subject{agent: a, users: []string
 // allowed asks the policy about every user and, one by one, every mark: a leg
 // with a value that matters must not be hidden by one with another.
 func (m *Monitor) allowed(ctx context.Context, actor wire.Actor, action wire.Action, s subject) error {
+	if s.hidden != nil {
+		return &fault.Error{Code: fault.NotAllowed, Op: "check rights", Detail: "whether somebody on this call may not be monitored cannot be read off the switch", Err: s.hidden}
+	}
 	for _, user := range s.users {
 		if err := m.policy.Allowed(ctx, actor, action, s.agent, access.Call{User: user, Others: s.others}); err != nil {
 			return err

@@ -207,7 +207,35 @@ func (n *node) reachable(a wire.Agent, tc tracker.Call, onCall bool) error {
 	if !pupil.Answered {
 		return fault.New(fault.PupilGone, "start session", "the agent has not answered yet")
 	}
+	return n.addressable(tc)
+}
+
+// addressable tells whether a call's legs and room can be named in commands. An
+// end point, or the caller of a conference, may have chosen what they are called.
+func (n *node) addressable(tc tracker.Call) error {
+	if n.isShop(tc.Room) {
+		if _, err := fsapi.ParseRoom(tc.Room); err != nil {
+			return unmonitored(fault.PupilInConference, err)
+		}
+	}
+	for _, id := range []string{tc.Pupil, tc.User} {
+		if id == "" {
+			continue
+		}
+		if _, err := fsapi.ParseChannel(id); err != nil {
+			code := fault.NotAdded
+			if n.isShop(tc.Room) {
+				code = fault.PupilInConference
+			}
+			return unmonitored(code, err)
+		}
+	}
 	return nil
+}
+
+// unmonitored is the refusal of a call that is shown only.
+func unmonitored(code fault.Code, cause error) error {
+	return &fault.Error{Code: code, Op: "start session", Detail: "livemon shows this call and cannot monitor it: whoever made the call chose a name that a command must not hold", Err: cause}
 }
 
 // profileReady tells whether a room of ours could be made.
@@ -245,6 +273,9 @@ func endRecord(x wire.Session, via string, by wire.Actor) wire.AuditRecord {
 // attach puts a session on its call and starts the call's goroutine if this is
 // its first.
 func (n *node) attach(s *session, tc tracker.Call) error {
+	if err := n.addressable(tc); err != nil {
+		return err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.holding {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"livemon/esl"
 )
 
 const (
@@ -64,18 +66,19 @@ func printable(s string, limit int) string {
 	return b.String()
 }
 
-// validID tells whether a channel's id can be one word of a command.
-func validID(s string) bool {
-	if s == "" || len(s) > maxID {
-		return false
+// channelID makes a channel's id printable and short, as name does with names. Not
+// every one can become part of a command: an end point may have chosen it.
+func channelID(s string) string {
+	if plain(s, maxID) {
+		return s
 	}
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
+	const tail = 9
+	sum := sha256.Sum256([]byte(s))
+	return printable(s, maxID-tail) + "~" + hex.EncodeToString(sum[:4])
 }
+
+// channelOf is the channel that a header of an event names.
+func channelOf(e *esl.Event, header string) string { return channelID(e.Get(header)) }
 
 // presence returns a presence id with its domain in lower case, or "" if s is
 // not of the form user@domain or could not be part of a command.

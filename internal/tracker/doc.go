@@ -39,9 +39,9 @@
 //     sequence numbers decide nothing. Since is the switch's own time of the
 //     event that changed the state.
 //   - A full read that cannot be understood changes nothing.
-//   - Nothing from the switch is trusted: names and numbers come out printable
-//     and bounded, ids that could not be part of a command are not taken, and
-//     memory is bounded by what the switch has now.
+//   - Nothing from the switch is trusted: names, numbers and ids come out printable
+//     and bounded, and memory is bounded by what the switch has now. A leg is shown
+//     whatever its id is; package fsapi says which ids can be part of a command.
 //
 // A Tracker is not safe for concurrent use.
 package tracker

@@ -59,9 +59,9 @@ func (t *Tracker) Apply(e *esl.Event) Changes {
 			t.unregister(e.Get("user"), e.Get("host"), e.Get("call-id"))
 		}
 	case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
-		t.hangup(e.Get("Unique-ID"))
+		t.hangup(channelOf(e, "Unique-ID"))
 	case "CHANNEL_UUID":
-		t.rename(e.Get("Old-Unique-ID"), e.Get("Unique-ID"))
+		t.rename(channelOf(e, "Old-Unique-ID"), channelOf(e, "Unique-ID"))
 		t.learn(e)
 	case "CHANNEL_BRIDGE":
 		t.bridged(e)
@@ -85,16 +85,16 @@ func (t *Tracker) Apply(e *esl.Event) Changes {
 func (t *Tracker) hangup(channel string) {
 	if l := t.legs[channel]; l != nil {
 		t.drop(l)
-	} else if validID(channel) && !t.dead.has(channel) {
+	} else if channel != "" && !t.dead.has(channel) {
 		t.dead.add(strings.Clone(channel))
 	}
 }
 
 func (t *Tracker) bridged(e *esl.Event) {
 	l := t.learn(e)
-	a, b := t.party(e.Get("Bridge-A-Unique-ID")), t.party(e.Get("Bridge-B-Unique-ID"))
+	a, b := t.party(channelOf(e, "Bridge-A-Unique-ID")), t.party(channelOf(e, "Bridge-B-Unique-ID"))
 	if a == nil && b == nil && l != nil {
-		a, b = l, t.party(e.Get("Other-Leg-Unique-ID"))
+		a, b = l, t.party(channelOf(e, "Other-Leg-Unique-ID"))
 	}
 	if a != nil && b != nil {
 		t.bridge(a, b)
@@ -107,7 +107,7 @@ func (t *Tracker) party(channel string) *leg {
 	if l := t.legs[channel]; l != nil {
 		return l
 	}
-	if !validID(channel) || t.dead.has(channel) {
+	if channel == "" || t.dead.has(channel) {
 		return nil
 	}
 	l := t.newLeg(channel)
@@ -120,7 +120,7 @@ func (t *Tracker) party(channel string) *leg {
 
 func (t *Tracker) unbridged(e *esl.Event) {
 	l := t.learn(e)
-	a, b := e.Get("Bridge-A-Unique-ID"), e.Get("Bridge-B-Unique-ID")
+	a, b := channelOf(e, "Bridge-A-Unique-ID"), channelOf(e, "Bridge-B-Unique-ID")
 	if a == "" || b == "" { // a bridge that ended with one of its legs names only the other
 		if l != nil {
 			t.unlink(l)
@@ -145,7 +145,7 @@ func (t *Tracker) conference(e *esl.Event) {
 		}
 		room = name(room)
 		if action == "del-member" {
-			if l := t.legs[e.Get("Unique-ID")]; l != nil && l.Room == room {
+			if l := t.legs[channelOf(e, "Unique-ID")]; l != nil && l.Room == room {
 				t.leaveRoom(l)
 			}
 			return
@@ -165,14 +165,14 @@ func (t *Tracker) conference(e *esl.Event) {
 		}
 	default:
 		// Who talks and who has the floor is said many times a second.
-		if channel := e.Get("Unique-ID"); channel != "" && t.legs[channel] == nil {
+		if channel := channelOf(e, "Unique-ID"); channel != "" && t.legs[channel] == nil {
 			t.learn(e)
 		}
 	}
 }
 
 func (t *Tracker) callcenter(e *esl.Event) {
-	if e.Get("Unique-ID") != "" {
+	if channelOf(e, "Unique-ID") != "" {
 		t.learn(e)
 	}
 	raw := e.Get("CC-Agent")

@@ -57,10 +57,10 @@ func (t *Tracker) newLeg(channel string) *leg {
 // learn returns the leg that an event is about, with whatever the event says
 // of it, or nil if the channel is unknown and is not to be learnt.
 func (t *Tracker) learn(e *esl.Event) *leg {
-	channel := e.Get("Unique-ID")
+	channel := channelOf(e, "Unique-ID")
 	l := t.legs[channel]
 	if l == nil {
-		if !validID(channel) || e.Get("Answer-State") == "hangup" || e.Get("Channel-Call-State") == "HANGUP" {
+		if channel == "" || e.Get("Answer-State") == "hangup" || e.Get("Channel-Call-State") == "HANGUP" {
 			return nil
 		}
 		if e.Name == "CHANNEL_CREATE" {
@@ -384,7 +384,7 @@ func (t *Tracker) forget(l *leg) {
 // rename follows a channel that the switch gave another id.
 func (t *Tracker) rename(from, to string) {
 	l := t.legs[from]
-	if l == nil || from == to || !validID(to) {
+	if l == nil || from == to || to == "" {
 		return
 	}
 	if other := t.legs[to]; other != nil {

@@ -141,7 +141,7 @@ func (r *read) parseChannels(b []byte) error {
 		return err
 	}
 	for _, x := range table {
-		c := channelRow{id: string(x.UUID), name: name(string(x.Name)), cid: string(x.CID), dest: string(x.Dest),
+		c := channelRow{id: channelID(string(x.UUID)), name: name(string(x.Name)), cid: string(x.CID), dest: string(x.Dest),
 			presence: string(x.Presence), created: seconds(string(x.Epoch))}
 		switch x.State {
 		case "CS_HANGUP", "CS_REPORTING", "CS_DESTROY":
@@ -159,7 +159,7 @@ func (r *read) parseChannels(b []byte) error {
 		case "ACTIVE", "UNHELD", "RING_WAIT":
 			c.answered = true
 		}
-		if validID(c.id) {
+		if c.id != "" {
 			r.channels = append(r.channels, c)
 		}
 	}
@@ -181,7 +181,7 @@ func (r *read) parseCalls(b []byte) error {
 	}
 	for _, x := range table {
 		if x.BUUID != "" { // a channel without a partner is in the table too
-			r.bridges = append(r.bridges, bridgeRow{a: string(x.UUID), b: string(x.BUUID), since: seconds(string(x.Epoch))})
+			r.bridges = append(r.bridges, bridgeRow{a: channelID(string(x.UUID)), b: channelID(string(x.BUUID)), since: seconds(string(x.Epoch))})
 		}
 	}
 	return nil
@@ -238,7 +238,7 @@ func (r *read) parseConferences(b []byte) error {
 			if m.UUID == "" { // the conference's own recorder
 				continue
 			}
-			row := memberRow{room: name(string(room.Name)), channel: string(m.UUID)}
+			row := memberRow{room: name(string(room.Name)), channel: channelID(string(m.UUID))}
 			if id, err := strconv.Atoi(string(m.ID)); err == nil && id > 0 {
 				row.id = id
 			}
@@ -292,7 +292,7 @@ func (r *read) parseAgents(s string) error {
 			continue
 		}
 		row := ccRow{
-			name: name(get("name")), uuid: get("uuid"), contact: get("contact"),
+			name: name(get("name")), uuid: channelID(get("uuid")), contact: get("contact"),
 			standby: get("type") == "uuid-standby", loggedOut: get("status") == "Logged Out",
 			bridgeEnd: seconds(get("last_bridge_end")), statusChange: seconds(get("last_status_change")),
 		}

@@ -62,6 +62,16 @@ func DumpVars(dump []byte) map[string]string {
 	return vars
 }
 
+// DumpRoom returns the conference that a channel was in last, out of an answer to
+// "uuid_dump CHANNEL json", or "".
+func DumpRoom(dump []byte) string {
+	var all map[string]text
+	if json.Unmarshal(dump, &all) != nil {
+		return ""
+	}
+	return string(all[variable+"conference_name"])
+}
+
 // Load replaces everything that is known by a full read, and returns what that
 // changed. On an error, which is a *ReadError, nothing was changed.
 //
@@ -343,11 +353,11 @@ func (t *Tracker) loadPairs(r *read) {
 		if vars == nil || l.Partner != "" || l.supervisor {
 			continue
 		}
-		last := vars["last_bridge_to"]
+		last := channelID(vars["last_bridge_to"])
 		p := t.legs[last]
 		switch {
 		case last == l.last || last == id || p != nil && t.supervisor(p.Leg):
-		case validID(last):
+		case last != "":
 			l.last, l.pairID, l.lastNumber = last, pairID(id, last), ""
 			l.pairSince = l.AnsweredAt
 			if p != nil && p.AnsweredAt.After(l.pairSince) {
