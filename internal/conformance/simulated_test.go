@@ -55,7 +55,7 @@ func (s *simulatedSwitch) Close() error {
 // noteMusic looks who hears music in this frame. The simulation's own log has
 // only who heard whom.
 func (s *simulatedSwitch) noteMusic() {
-	now := time.Now()
+	now := s.Clock(time.Now())
 	for _, ch := range s.Channels() {
 		heard := slices.ContainsFunc(s.Sounds(ch.UUID), func(sound string) bool { return sound == music || sound == s.Music() })
 		s.mu.Lock()
@@ -172,6 +172,8 @@ func (p *simulatedPhone) Keys() string {
 }
 
 func (p *simulatedPhone) Heard(from, to time.Time) []Window {
+	asked := from
+	from, to = p.s.Clock(from), p.s.Clock(to)
 	var heard []switchsim.Span
 	for _, sp := range p.s.Truth() {
 		if sp.Listener == p.channel && sp.To.After(from) && sp.From.Before(to) {
@@ -183,7 +185,7 @@ func (p *simulatedPhone) Heard(from, to time.Time) []Window {
 	p.s.mu.Unlock()
 	var out []Window
 	for at := from; at.Before(to); at = at.Add(20 * time.Millisecond) {
-		w := Window{At: at}
+		w := Window{At: asked.Add(at.Sub(from))}
 		for _, sp := range heard {
 			if !at.Before(sp.From) && at.Before(sp.To) {
 				w.Who = append(w.Who, strings.TrimSpace(p.s.Number(sp.Speaker)))

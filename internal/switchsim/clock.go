@@ -2,8 +2,22 @@ package switchsim
 
 import (
 	"container/heap"
+	"sort"
 	"time"
 )
+
+// stall is how late the switch may be run before its clock stands still. What is
+// late by less happens later, but at its own time.
+const stall = 40 * time.Millisecond
+
+// maxPauses is how many pauses of the clock are remembered for Clock.
+const maxPauses = 10_000
+
+// pause is a time in which the switch was not run, and its clock stood still.
+type pause struct {
+	end time.Time     // by the machine's clock
+	lag time.Duration // how far the switch's clock has been behind the machine's since then
+}
 
 // task is something that happens at a time of the switch's own clock.
 type task struct {
@@ -41,15 +55,50 @@ func (h *taskHeap) Pop() any {
 }
 
 // lock takes the switch and brings its clock to the present: whatever was due
-// before has happened when lock returns, each thing at its own time and in order,
-// however late the machine is.
+// before has happened when lock returns, each thing at its own time and in order.
+// For as long as the machine does not run the switch, the clock stands still. The
+// switch's clients were not run either: a clock that leapt over such a pause would
+// take from them the time to do what they have to do in between, and a switch whose
+// frames take longer to compute than they last would never catch up.
 func (s *Switch) lock() {
 	s.mu.Lock()
-	s.advance(time.Now())
+	now := time.Now()
+	due := s.seen
+	if s.armed.After(due) {
+		due = s.armed
+	}
+	if late := now.Sub(due) - stall; late > 0 {
+		s.lag += late
+		if len(s.pauses) >= maxPauses {
+			s.pauses = append(s.pauses[:0:0], s.pauses[maxPauses/2:]...)
+		}
+		s.pauses = append(s.pauses, pause{now, s.lag})
+	}
+	s.seen = now
+	s.advance(now.Add(-s.lag))
+}
+
+// Clock is what the switch's clock, by which Truth and the events go, showed at a
+// moment of the machine's clock. They differ by the time in which the switch was
+// not run.
+func (s *Switch) Clock(at time.Time) time.Time {
+	s.lock()
+	defer s.unlock()
+	i := sort.Search(len(s.pauses), func(i int) bool { return s.pauses[i].end.After(at) })
+	shown := at
+	if i > 0 {
+		shown = at.Add(-s.pauses[i-1].lag)
+	}
+	if i < len(s.pauses) {
+		if stood := s.pauses[i].end.Add(-s.pauses[i].lag); shown.After(stood) {
+			shown = stood
+		}
+	}
+	return shown
 }
 
 func (s *Switch) unlock() {
-	wake := len(s.tasks) > 0 && s.tasks[0].at.Before(s.armed)
+	wake := len(s.tasks) > 0 && s.tasks[0].at.Add(s.lag).Before(s.armed)
 	s.mu.Unlock()
 	if wake {
 		select {
@@ -101,7 +150,7 @@ func (s *Switch) loop() {
 		s.lock()
 		next := time.Hour
 		if len(s.tasks) > 0 {
-			next = time.Until(s.tasks[0].at)
+			next = time.Until(s.tasks[0].at.Add(s.lag))
 		}
 		s.armed = time.Now().Add(next)
 		s.mu.Unlock()

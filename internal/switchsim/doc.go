@@ -10,8 +10,9 @@
 // It computes at every 20 ms frame who hears whom (Hears, Truth, OnFrame), from
 // the bridges and the rooms as they are at that moment. Everything happens in one
 // order, under one lock, at times of the switch's own clock: a machine that is
-// late sees the same sequence as one that is not. Events reach each connection
-// in the order in which they were fired. Close waits for everything it started.
+// late sees the same sequence as one that is not. That clock stands still while the
+// machine does not run the switch. Events reach each connection in the order in
+// which they were fired. Close waits for everything it started.
 //
 // # What it has of the real one's holes
 //

@@ -97,7 +97,8 @@ type ChannelInfo struct {
 // Pair is one ordered pair of channels: Listener hears Speaker.
 type Pair struct{ Listener, Speaker string }
 
-// Span is a time during which Listener heard Speaker, without a gap of a frame.
+// Span is a time during which Listener heard Speaker, without a gap of a frame. Its
+// times are those of the switch's clock.
 type Span struct {
 	Listener, Speaker string // channels
 	From, To          time.Time

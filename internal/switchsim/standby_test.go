@@ -77,11 +77,16 @@ func TestAStandbyAgentIsKept(t *testing.T) {
 	}
 	waits := func() {
 		t.Helper()
-		short, cancel := context.WithTimeout(ctx(t), 1500*time.Millisecond)
-		defer cancel()
-		if _, err := s.CallQueue(short, "0172", "", "ag1"); !errors.Is(err, context.DeadlineExceeded) {
+		waiting, cancel := context.WithCancel(ctx(t))
+		done := make(chan error, 1)
+		go func() { _, err := s.CallQueue(waiting, "0172", "", "ag1"); done <- err }()
+		wait(t, s, "the second caller", func() bool { return s.Leg("0172") != "" })
+		pass(t, s, 75)
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("a second call: %v", err)
 		}
+		wait(t, s, "the second caller's end", func() bool { return s.Leg("0172") == "" })
 	}
 	waits()
 	c.want("+OK", "callcenter_config agent set state ag1 'In a queue call'")

@@ -32,8 +32,11 @@ type Switch struct {
 
 	mu sync.Mutex // guards all that follows; taken with lock, see there
 
-	now     time.Time
-	armed   time.Time // when the loop will look again
+	now     time.Time     // by the switch's own clock
+	lag     time.Duration // how far that is behind the machine's
+	pauses  []pause
+	seen    time.Time // when the switch was run last, by the machine's clock
+	armed   time.Time // when the loop will look again, by the machine's clock
 	tasks   taskHeap
 	taskSeq uint64
 
@@ -79,6 +82,7 @@ func Start(ctx context.Context, o Options) (*Switch, error) {
 	}
 	s := &Switch{opt: o, log: o.Logger, ln: ln, wake: make(chan struct{}, 1), conf: conf,
 		phones: map[string]Behaviour{}, verto: map[string]Client{}, now: time.Now()}
+	s.seen = s.now
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.truth.init(s.now, o.Frame)
 	s.boot()

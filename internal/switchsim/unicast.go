@@ -177,7 +177,7 @@ func (s *Switch) unicastFrame() {
 			continue
 		}
 		// While something else is executed on top, the park does not look after it.
-		if top := ch.top(); top == nil || top.app != "park" || time.Since(s.now) > tooLate {
+		if top := ch.top(); top == nil || top.app != "park" || time.Since(s.now.Add(s.lag)) > tooLate {
 			continue
 		}
 		u.began = true
@@ -189,7 +189,7 @@ func (s *Switch) unicastFrame() {
 		}
 	}
 	for _, ch := range bySeq(s.unicasts) {
-		if u := s.unicasts[ch]; u.began && ch.top().app == "park" && time.Since(s.now) <= tooLate {
+		if u := s.unicasts[ch]; u.began && ch.top().app == "park" && time.Since(s.now.Add(s.lag)) <= tooLate {
 			_, _ = u.conn.WriteToUDP(s.earOf(ch), u.remote)
 		}
 	}
