@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	patience = 20 * time.Second // how long a test waits for something that has to happen
+	patience = time.Minute // how long a test waits for something that has to happen
 	machine  = "the-token-of-the-machine-000000"
 	password = "correct horse battery 9"
 	feature  = "*88" // dialled before an agent's extension
@@ -108,8 +108,8 @@ func build(t *testing.T, opts ...func(*options)) *house {
 	h := &house{t: t}
 	o := options{
 		sim: switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults()), Dialplan: []switchsim.DialplanEntry{{Prefix: feature, Outbound: outbound}}},
-		cfg: monitor.Config{Outbound: outbound, LeaseTTL: 2 * time.Second, SettleAfter: 200 * time.Millisecond, JoinTimeout: time.Second, RingTimeout: 3 * time.Second,
-			CommandTimeout: 4 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: discard()},
+		cfg: monitor.Config{Outbound: outbound, LeaseTTL: 2 * time.Second, MoveTimeout: 5 * time.Second, JoinTimeout: 5 * time.Second, RingTimeout: 3 * time.Second,
+			CommandTimeout: 15 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: discard()},
 		pins: state.Limits{Account: state.Limit{Free: 3, Delay: time.Hour, Longest: time.Hour, Forget: time.Hour}},
 	}
 	for _, f := range opts {
@@ -123,7 +123,7 @@ func build(t *testing.T, opts ...func(*options)) *house {
 		}
 	})
 	h.redis = miniredis.RunT(t)
-	h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 2 * time.Second, IOTimeout: 2 * time.Second, OpTimeout: 5 * time.Second, Logger: discard()})
+	h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 5 * time.Second, IOTimeout: 5 * time.Second, OpTimeout: 10 * time.Second, Logger: discard()})
 	h.must(err)
 	t.Cleanup(func() { h.store.Close() })
 	h.people, err = accounts.New(h.store, accounts.Options{Access: o.access, Hash: accounts.HashParams{Memory: 64, Time: 1, Threads: 1}, Wait: 20 * time.Millisecond, Fresh: 200 * time.Millisecond, PINs: o.pins, Logger: discard()})

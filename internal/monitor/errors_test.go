@@ -1,7 +1,6 @@
 package monitor_test
 
 import (
-	"context"
 	"net"
 	"regexp"
 	"slices"
@@ -229,7 +228,7 @@ func TestCoachingNotEnabled(t *testing.T) {
 
 func TestSwitchDoesNotAnswer(t *testing.T) {
 	t.Run("request", func(t *testing.T) {
-		h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.CommandTimeout = 300 * time.Millisecond })
+		h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.CommandTimeout = time.Second })
 		h.call("5550100", "1001")
 		remove := h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("xml_locate|originate"), Swallow: true})
 		_, err := h.request("1001", "1002", true)
@@ -238,7 +237,7 @@ func TestSwitchDoesNotAnswer(t *testing.T) {
 		h.listen("1001", "1002")
 	})
 	t.Run("originate", func(t *testing.T) {
-		h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.CommandTimeout = 300 * time.Millisecond })
+		h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.CommandTimeout = time.Second })
 		c := h.call("5550100", "1001")
 		h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("originate"), Swallow: true})
 		s, err := h.request("1001", "1002", true)
@@ -249,14 +248,12 @@ func TestSwitchDoesNotAnswer(t *testing.T) {
 		h.bridged(c)
 	})
 	t.Run("mid-session", func(t *testing.T) {
-		h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.CommandTimeout = 300 * time.Millisecond })
+		h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.CommandTimeout = time.Second })
 		c := h.call("5550100", "1001")
 		s := h.listen("1001", "1002")
 		remove := h.sim.Inject(switchsim.Fault{Match: regexp.MustCompile("conference lm-"), Swallow: true})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		h.allow(s, wire.Coach)
-		_, err := h.svc.ChangeRole(ctx, s.ID, wire.Coach)
+		_, err := h.svc.ChangeRole(t.Context(), s.ID, wire.Coach)
 		h.want(err, fault.SwitchTimeout)
 		remove()
 		h.await(s.ID, func(s wire.Session) bool { return s.Role == s.Desired && s.Status == wire.Listening })

@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for something that has to happen.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // house is a simulated switch, a Redis that can be stopped, and one controller.
 type house struct {
@@ -60,8 +60,8 @@ func build(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) *hou
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	so := switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults())}
-	h.cfg = monitor.Config{LeaseTTL: 2 * time.Second, SettleAfter: 200 * time.Millisecond, JoinTimeout: time.Second, RingTimeout: 3 * time.Second,
-		CommandTimeout: 4 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: log}
+	h.cfg = monitor.Config{LeaseTTL: 2 * time.Second, MoveTimeout: 5 * time.Second, JoinTimeout: 5 * time.Second, RingTimeout: 3 * time.Second,
+		CommandTimeout: 15 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: log}
 	for _, o := range opts {
 		o(&so, &h.cfg)
 	}
@@ -76,7 +76,7 @@ func build(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) *hou
 	})
 	h.redis = miniredis.RunT(t)
 	h.cfg.Nodes = []monitor.NodeConfig{{Name: "sim", Addr: h.sim.Addr(), Password: "ClueCon"}}
-	if h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 2 * time.Second, IOTimeout: 2 * time.Second, OpTimeout: 5 * time.Second, Logger: log}); err != nil {
+	if h.store, err = state.Open(t.Context(), "redis://"+h.redis.Addr(), state.Options{DialTimeout: 5 * time.Second, IOTimeout: 5 * time.Second, OpTimeout: 10 * time.Second, Logger: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.store.Close() })
