@@ -80,6 +80,7 @@ func init() {
 		"uuid_exists":        now(func(s *Switch, arg string) string { return strconv.FormatBool(s.live(strings.TrimSpace(arg)) != nil) }),
 		"uuid_getvar":        now((*Switch).apiGetvar),
 		"uuid_hold":          now((*Switch).apiHold),
+		"uuid_jitterbuffer":  now((*Switch).apiJitterBuffer),
 		"uuid_kill":          now((*Switch).apiKill),
 		"uuid_park":          now((*Switch).apiPark),
 		"uuid_send_dtmf":     now((*Switch).apiSendDTMF),
@@ -153,6 +154,9 @@ func (s *Switch) apiXML(arg string) string {
 	}
 	if slices.Equal(words, []string{"configuration", "configuration", "name", "conference.conf"}) {
 		return s.conf.text
+	}
+	if slices.Equal(words, []string{"configuration", "configuration", "name", "sofia.conf"}) {
+		return s.sofiaXML()
 	}
 	if s.opt.DialplanXML != "" && len(words) == 4 && slices.Equal(words[:3], []string{"dialplan", "context", "name"}) {
 		return s.opt.DialplanXML
@@ -395,7 +399,7 @@ func (s *Switch) apiSendDTMF(arg string) string {
 		return "-ERR Cannot locate session!\n"
 	}
 	keys, _, _ := strings.Cut(a[1], "@")
-	ch.receive(keys)
+	s.sendKeys(ch, keys)
 	return "+OK " + a[0] + " sent DTMF " + a[1] + ".\n"
 }
 

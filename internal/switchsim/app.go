@@ -17,10 +17,11 @@ const fileLength = 500 * time.Millisecond
 type app struct {
 	step
 	ch     *channel
-	open   bool       // messages may be executed on top of it
-	onKey  func(byte) // takes the keys pressed
-	noKeys bool       // nobody takes them, and nobody hears of them
-	stop   func()     // called when it ends, however it does
+	open   bool               // messages may be executed on top of it
+	onKey  func(byte)         // takes the keys pressed
+	take   func(byte, string) // the same, before anybody hears of them
+	noKeys bool               // nobody takes them, and nobody hears of them
+	stop   func()             // called when it ends, however it does
 	over   bool
 	silent bool // no event tells of it
 	sock   *conn

@@ -3,12 +3,7 @@ package switchsim
 import (
 	"slices"
 	"strings"
-	"time"
 )
-
-// flushLag is for how long a telephone is not heard when something is put on its
-// leg: the switch empties what it has received of it, as measured (35 to 55 ms).
-const flushLag = 40 * time.Millisecond
 
 var (
 	fromBugAdd      = origin{"switch_core_media_bug.c", "switch_core_media_bug_add", 1014}
@@ -26,7 +21,8 @@ const (
 // mediaBug is something that takes part in a channel's audio.
 type mediaBug struct {
 	function, target string
-	spy              *spy // if it is an eavesdropper's
+	spy              *spy   // if it is an eavesdropper's
+	gone             func() // of an eavesdropper's: what follows its end
 }
 
 // maxBugs bounds what commands may pile up on a channel.
@@ -37,10 +33,10 @@ const maxBugs = 100
 // refused), an eavesdropper hears members that their room has muted.
 func (s *Switch) addBug(ch *channel, b *mediaBug) {
 	ch.bugs = append(ch.bugs, b)
-	if ch.sip {
+	if lag := ch.flushLag(); ch.sip && lag > 0 {
 		ch.flushing++
 		s.touchAround(ch)
-		s.after(flushLag, func() { ch.flushing--; s.touchAround(ch) })
+		s.after(lag, func() { ch.flushing--; s.touchAround(ch) })
 	}
 	s.bugEvent(ch, b, "MEDIA_BUG_START", fromBugAdd)
 }
@@ -63,7 +59,7 @@ func (s *Switch) endBugs(ch *channel) {
 	for _, b := range slices.Clone(ch.bugs) {
 		s.removeBug(ch, b)
 		if b.spy != nil {
-			s.after(legLag, func() { s.finish(b.spy.app) })
+			s.after(legLag, b.gone)
 		}
 	}
 }

@@ -252,7 +252,7 @@ func (s *Switch) answered(ch *channel) {
 }
 
 func (s *Switch) markAnswered(ch *channel) {
-	ch.setMedia()
+	s.setMedia(ch)
 	ch.answered, ch.t.answered = true, s.now
 	ch.set("endpoint_disposition", "ANSWER")
 	s.tell(ch, "CHANNEL_ANSWER", fromAnswer)
@@ -276,7 +276,7 @@ func (s *Switch) answer(ch *channel) {
 }
 
 func (s *Switch) preAnswer(ch *channel) {
-	ch.setMedia()
+	s.setMedia(ch)
 	ch.early, ch.t.progressMedia = true, s.now
 	ch.set("endpoint_disposition", "EARLY MEDIA")
 	s.tell(ch, "CHANNEL_PROGRESS_MEDIA", fromPre)
@@ -290,6 +290,7 @@ func (s *Switch) startBridge(a, b *channel) {
 	for _, pair := range [][2]*channel{{a, b}, {b, a}} {
 		x, y := pair[0], pair[1]
 		x.musicBy = nil
+		x.pauseBuffer(true)
 		x.set("bridge_channel", y.name)
 		x.set("bridge_uuid", y.uuid)
 		x.set("bridge_to", y.uuid)
@@ -330,6 +331,7 @@ func (s *Switch) endBridge(br *bridge) {
 		ch.set("bridge_to", "")
 		ch.set("signal_bond", "")
 		ch.musicBy = nil
+		ch.pauseBuffer(false)
 	}
 	b.callUUID = b.uuid
 	b.set("call_uuid", b.uuid)
@@ -378,7 +380,11 @@ func (s *Switch) hangup(ch *channel, cause string) {
 	if o != nil {
 		o.done(nil, cause)
 	}
-	if end := ch.loop; end != nil {
+	switch end := ch.loop; {
+	case end == nil:
+	case end.orig != nil:
+		s.hangup(end, "NORMAL_CLEARING")
+	default:
 		s.after(hangupLag, func() { s.hangup(end, "NORMAL_CLEARING") })
 	}
 }

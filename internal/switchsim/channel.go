@@ -85,7 +85,8 @@ type channel struct {
 	bugs      []*mediaBug
 	takesInfo bool // keys by SIP INFO
 	spy       *spy // what it eavesdrops on
-	flushing  int  // how many flushes of what it says are under way
+	legMedia
+	flushing int // how many flushes of what it says are under way
 
 	rowPending bool
 	heard      map[*channel]int // since which frame it hears whom
@@ -327,7 +328,8 @@ func (s *Switch) forgetNumbers() {
 }
 
 // setMedia marks a channel as one that has media.
-func (ch *channel) setMedia() {
+func (s *Switch) setMedia(ch *channel) {
+	s.setPackets(ch)
 	ch.media = true
 	kind := "rfc2833"
 	if ch.value("dtmf_type") == "info" {

@@ -10,9 +10,11 @@ func (s *Switch) press(ch *channel, key byte, source string) {
 	if a := ch.top(); a != nil && a.noKeys {
 		return
 	}
-	if v, _ := ch.get("sensitive_dtmf"); !truth(v) {
-		s.tellKey(ch, key, source)
+	if a := ch.top(); a != nil && a.take != nil {
+		a.take(key, source)
+		return
 	}
+	s.tellKey(ch, key, source)
 	if a := ch.top(); a != nil && a.onKey != nil {
 		a.onKey(key)
 		return
@@ -21,12 +23,16 @@ func (s *Switch) press(ch *channel, key byte, source string) {
 	case ch.member != nil:
 		s.feed(ch.member, key)
 	case ch.bridge != nil:
-		ch.bridge.peer(ch).receive(string(key))
+		s.sendKeys(ch.bridge.peer(ch), string(key))
 	}
 }
 
-// tellKey reports a key, and keeps it for the channel's digits_dialed.
+// tellKey reports a key, and keeps it for the channel's digits_dialed, unless the
+// channel's keys are secret.
 func (s *Switch) tellKey(ch *channel, key byte, source string) {
+	if v, _ := ch.get("sensitive_dtmf"); truth(v) {
+		return
+	}
 	if len(ch.digits) < 1024 {
 		ch.digits += string(key)
 	}
@@ -42,9 +48,18 @@ func (s *Switch) tellKey(ch *channel, key byte, source string) {
 	})
 }
 
-func (ch *channel) receive(keys string) {
+// sendKeys sends keys to a channel's telephone. To a loopback's other end they are
+// as if its own telephone had pressed them.
+func (s *Switch) sendKeys(ch *channel, keys string) {
 	if len(ch.received) < 1024 {
 		ch.received += keys
+	}
+	if end := ch.loop; end != nil {
+		s.after(loopLag, func() {
+			for i := range len(keys) {
+				s.press(end, keys[i], fromNowhere)
+			}
+		})
 	}
 }
 
@@ -56,8 +71,8 @@ func (s *Switch) feed(m *member, key byte) {
 	}
 	if m.dist {
 		for _, o := range m.room.members {
-			if o != m {
-				o.ch.receive(string(key))
+			if o != m && !o.skip {
+				s.sendKeys(o.ch, string(key))
 			}
 		}
 		return

@@ -19,6 +19,7 @@ const (
 	fromEndpoint = "ENDPOINT"
 	fromInBand   = "INBAND_AUDIO"
 	fromApp      = "APP"
+	fromNowhere  = "UNKNOWN" // of keys that another channel was sent
 )
 
 const bugInBand = "inband_dtmf"

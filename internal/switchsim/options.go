@@ -42,7 +42,10 @@ type Options struct {
 	// the connection's next 20 ms poll, unless a byte from the client wakes it.
 	LateEvents bool
 	Heartbeat  time.Duration // between HEARTBEAT events; default 20 s
-	Logger     *slog.Logger  // default: none
+	Lags       Lags          // how long some things take
+	// JitterBuffer is what the SIP profile has for auto-jitterbuffer-msec, such as 60.
+	JitterBuffer string
+	Logger       *slog.Logger // default: none
 }
 
 // CCAgent is an agent of mod_callcenter.
@@ -69,6 +72,7 @@ type Behaviour struct {
 	Reject      string        // refuse with this cause instead, such as USER_BUSY or CALL_REJECTED
 	NoAnswer    bool          // ring until the caller gives up
 	Keys        Keys          // how it sends keys, whoever called; default RFC 2833
+	PacketTime  time.Duration // of its audio, whoever called; default 20 ms
 }
 
 // Call is a call between two parties.

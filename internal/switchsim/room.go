@@ -43,6 +43,9 @@ type room struct {
 	sound      string
 	started    time.Time
 	keyTimeout time.Duration
+	tail       time.Duration // for how long it mixes what one said who was muted
+	fewest     int           // with fewer members it ends, once it has had so many
+	full       bool          // it has had them
 }
 
 // relation is what one member set towards another.
@@ -59,7 +62,7 @@ type member struct {
 	app  *app
 
 	canHear, canSpeak, hold, talking, detect bool
-	endconf, dist, ghost, mod                bool
+	endconf, dist, skip, ghost, mod          bool
 	relations                                []relation
 
 	known    bool // commands find it, and it is in the mix
@@ -115,7 +118,7 @@ func (m *member) heardBy(l *member, now time.Time) bool {
 	if m.leaving {
 		return m.leaks
 	}
-	if !m.canSpeak {
+	if !m.canSpeak && !now.Before(m.mutedAt.Add(m.room.tail)) {
 		return now.Before(m.leakTo[l.id])
 	}
 	if m.energy > voice {
@@ -214,6 +217,10 @@ func memberFlags(list string, m *member) {
 			m.canHear = false
 		case "dist-dtmf":
 			m.dist = true
+		case "skip-dtmf":
+			m.skip = true
+		case "mintwo":
+			m.room.fewest = 2
 		case "moderator":
 			m.mod = true
 		case "endconf":
@@ -275,7 +282,8 @@ func (s *Switch) conference(ch *channel, a *app) {
 }
 
 func (s *Switch) newRoom(name, profileName string, ch *channel) *room {
-	r := &room{name: name, uuid: newUUID(), profile: profileName, conf: s.conf.profiles[profileName], groups: s.conf.groups, started: s.now}
+	r := &room{name: name, uuid: newUUID(), profile: profileName, conf: s.conf.profiles[profileName], groups: s.conf.groups, started: s.now,
+		tail: max(s.opt.Lags.MuteTail, 0)}
 	if r.conf == nil {
 		// This is no error to the switch: the room has its built-in defaults.
 		r.profile = "none"
@@ -299,6 +307,7 @@ func (s *Switch) join(m *member) {
 	} else {
 		r.count++
 	}
+	r.full = r.full || r.fewest > 0 && r.count >= r.fewest
 	r.members = append([]*member{m}, r.members...)
 	ch.member = m
 	ch.set("conference_member_id", strconv.Itoa(m.id))
@@ -461,7 +470,8 @@ func (s *Switch) removeMember(m *member) {
 			delete(s.rooms, r.name)
 		}
 		s.maint(r, nil, "conference-destroy", fromConfRun)
-	case m.endconf && !r.destruct:
+	case r.destruct:
+	case m.endconf, r.full && r.count+r.ghosts < r.fewest:
 		s.endRoom(r)
 	case had:
 		for i := len(r.members) - 1; i >= 0; i-- {

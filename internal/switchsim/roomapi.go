@@ -165,11 +165,11 @@ func init() {
 			}
 		},
 		"get-uuid": func(_ *Switch, m *member, _ []string) string { return m.ch.uuid },
-		"dtmf": func(_ *Switch, m *member, rest []string) string {
+		"dtmf": func(s *Switch, m *member, rest []string) string {
 			if len(rest) == 0 {
 				return "-ERR Invalid input!\n"
 			}
-			m.ch.receive(rest[0])
+			s.sendKeys(m.ch, rest[0])
 			return "+OK sent " + rest[0] + " to " + strconv.Itoa(m.id) + "\n"
 		},
 	}
@@ -249,6 +249,7 @@ func (s *Switch) setMute(m *member, on bool) {
 	if on {
 		if m.canSpeak {
 			m.mutedAt = s.now
+			s.after(m.room.tail, func() { s.touchRoom(m.room) })
 		}
 		m.canSpeak = false
 		s.hush(m, false)

@@ -10,6 +10,8 @@ import (
 const (
 	// toneLag is for how long a tone is heard before it is detected, as measured.
 	toneLag = 200 * time.Millisecond
+	// loopLag is until a loopback's first end knows of the second one's early media.
+	loopLag = 2 * time.Millisecond
 	// maxTones is how many tones are listened for on one channel.
 	maxTones = 16
 )
@@ -50,7 +52,10 @@ func (s *Switch) openLoop(a *channel, o *originate, run string, vars []header, t
 	s.setState(b, "EXECUTE")
 	b.plan = []step{{app: "pre_answer"}, {app: name, data: data}}
 	s.proceed(b)
-	o.tasks = append(o.tasks, s.after(timeout, func() { s.hangup(a, "NO_ANSWER") }), s.after(signalLag, func() {
+	if a.orig != o { // the application has ended already
+		return
+	}
+	o.tasks = append(o.tasks, s.after(timeout, func() { s.hangup(a, "NO_ANSWER") }), s.after(loopLag, func() {
 		if a.orig != o || truth(a.value("ignore_early_media")) {
 			return
 		}

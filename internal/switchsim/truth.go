@@ -73,7 +73,7 @@ func (s *Switch) touchRoom(r *room) {
 
 // look is one frame.
 func (t *truthLog) look(s *Switch) {
-	s.touchSpies()
+	s.runSpies()
 	if len(t.dirty) > 0 {
 		list := bySeq(t.dirty)
 		clear(t.dirty)
@@ -154,43 +154,6 @@ func bySeq[V any](set map[*channel]V) []*channel {
 	return list
 }
 
-// hears computes whom a channel hears at this moment.
-func (s *Switch) hears(l *channel) []*channel { return s.hearsBut(l, nil, &walk{}) }
-
-// hearsBut is hears without what one eavesdropper whispers.
-func (s *Switch) hearsBut(l *channel, but *spy, w *walk) []*channel {
-	if l.dead || l.held {
-		return nil
-	}
-	var out []*channel
-	switch {
-	case l.spy != nil:
-		out = l.spy.heard(s, w)
-	case l.music() || l.sound != "" && !l.soundMix:
-	case l.bridge != nil && l.bridge.up:
-		out = s.voices(l.bridge.peer(l), w)
-	case l.member != nil:
-		for _, sp := range l.member.hears(s.now) {
-			out = join(out, s.voices(sp, w))
-		}
-	}
-	return join(out, s.whispered(l, but, w))
-}
-
-// audible tells whether anything but silence comes from a telephone.
-func (ch *channel) audible() bool {
-	if m := ch.member; m != nil && m.leaving && m.lastWord {
-		return true // what it said last is still in its room's buffer
-	}
-	if end := ch.loop; end != nil && (end.dead || end.sound == "" && !end.speaks && end.spy == nil) {
-		return false // nothing is played or heard at its other end
-	}
-	return !ch.dead && !ch.held && !ch.quiet && ch.flushing == 0 && ch.hasMedia()
-}
-
-// music tells whether a channel hears music because its partner is on hold.
-func (ch *channel) music() bool { return ch.musicBy != nil && ch.musicBy.held && !ch.musicBy.dead }
-
 // Hears lists the channels that a channel hears now, sorted.
 func (s *Switch) Hears(listener string) []string {
 	s.lock()
@@ -205,7 +168,8 @@ func (s *Switch) Hears(listener string) []string {
 	return out
 }
 
-// Sounds lists what is played to a channel now: file names, or "music" for music on hold.
+// Sounds lists what a channel hears now that the switch plays, to it or to somebody
+// whom it hears through a loopback: file names, or "music" for music on hold.
 func (s *Switch) Sounds(listener string) []string {
 	s.lock()
 	defer s.unlock()
@@ -214,14 +178,10 @@ func (s *Switch) Sounds(listener string) []string {
 		return nil
 	}
 	var out []string
-	if ch.music() || ch.member != nil && ch.member.alone() {
-		out = append(out, "music")
-	}
-	if ch.sound != "" {
-		out = append(out, ch.sound)
-	}
-	if ch.member != nil && ch.member.room.sound != "" && ch.member.canHear {
-		out = append(out, ch.member.room.sound)
+	for _, src := range s.hearing(ch, nil, &walk{}) {
+		if src.sound != "" {
+			out = append(out, src.sound)
+		}
 	}
 	return out
 }
