@@ -23,6 +23,7 @@ type mediaBug struct {
 	function, target string
 	spy              *spy   // if it is an eavesdropper's
 	gone             func() // of an eavesdropper's: what follows its end
+	tape             *tape  // of a recording
 }
 
 // maxBugs bounds what commands may pile up on a channel.
@@ -86,7 +87,8 @@ func (s *Switch) startRecording(ch *channel, file string) {
 		return
 	}
 	s.tell(ch, "RECORD_START", fromRecordStart, header{"Record-File-Path", file})
-	s.addBug(ch, &mediaBug{function: bugRecord, target: file})
+	s.recorded[ch] = true
+	s.addBug(ch, &mediaBug{function: bugRecord, target: file, tape: s.newTape(ch, file)})
 }
 
 // stopRecording ends the recording into a file, or all of them.
@@ -131,9 +133,11 @@ func (s *Switch) apiRecord(arg string) string {
 			return "-ERR Cannot stop record session!\n"
 		}
 	case "mask", "unmask":
-		if done = ch.recording(a[2]) != nil; !done {
+		b := ch.recording(a[2])
+		if done = b != nil; !done {
 			return "-ERR Cannot " + verb + " recording session!\n"
 		}
+		b.tape.masked = verb == "mask"
 	}
 	if !done {
 		return "-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n"

@@ -67,6 +67,8 @@ type Switch struct {
 	detecting map[*channel]bool     // who listens for tones
 	unicasts  map[*channel]*unicast // whose audio goes by UDP
 	spies     map[*channel]bool     // who eavesdrops
+	recorded  map[*channel]bool     // who is recorded
+	tapes     map[string]*tape      // what is recorded, by file
 }
 
 // Start starts a switch. It runs until Close is called or ctx ends.
@@ -146,7 +148,10 @@ func (s *Switch) boot() {
 	s.coreUUID = newUUID()
 	s.sequence, s.sessions, s.memberIDs = 0, 0, 0
 	s.channels, s.order = map[string]*channel{}, nil
-	s.detecting, s.spies = map[*channel]bool{}, map[*channel]bool{}
+	s.detecting, s.spies, s.recorded = map[*channel]bool{}, map[*channel]bool{}, map[*channel]bool{}
+	if s.tapes == nil {
+		s.tapes = map[string]*tape{}
+	}
 	if s.numbers == nil {
 		s.numbers = map[string]string{}
 	}

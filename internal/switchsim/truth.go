@@ -74,6 +74,7 @@ func (s *Switch) touchRoom(r *room) {
 // look is one frame.
 func (t *truthLog) look(s *Switch) {
 	s.runSpies()
+	s.runTapes()
 	if len(t.dirty) > 0 {
 		list := bySeq(t.dirty)
 		clear(t.dirty)
