@@ -67,3 +67,16 @@ func (s *Switch) executesNext(ch *channel) bool {
 	})
 	return true
 }
+
+// leftHeld is what becomes of a leg whose partner has ended the bridge while he held
+// it: it goes where his leg says, or is hung up, whatever its own variables say.
+func (s *Switch) leftHeld(ch, holder *channel) {
+	if ch.dead || ch.moving {
+		return
+	}
+	if to := holder.value("hold_hangup_xfer_exten"); to != "" {
+		ch.set("transfer_after_bridge", to)
+		return
+	}
+	s.hangup(ch, "NORMAL_CLEARING")
+}

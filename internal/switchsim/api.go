@@ -158,8 +158,13 @@ func (s *Switch) apiXML(arg string) string {
 	if slices.Equal(words, []string{"configuration", "configuration", "name", "sofia.conf"}) {
 		return s.sofiaXML()
 	}
-	if s.opt.DialplanXML != "" && len(words) == 4 && slices.Equal(words[:3], []string{"dialplan", "context", "name"}) {
-		return s.opt.DialplanXML
+	if len(words) == 4 && slices.Equal(words[:3], []string{"dialplan", "context", "name"}) {
+		if c := s.contexts[words[3]]; c != nil {
+			return c.text
+		}
+		if s.opt.DialplanXML != "" {
+			return s.opt.DialplanXML
+		}
 	}
 	return "can't find anything\n"
 }

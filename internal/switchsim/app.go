@@ -3,7 +3,6 @@ package switchsim
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,16 +163,6 @@ func (a *app) headers(done bool) []header {
 		out = append(out, header{"Application-Response", "_none_"})
 	}
 	return append(out, header{"Application-UUID", a.id})
-}
-
-// variableName is ${name} in a dialplan's data.
-var variableName = regexp.MustCompile(`\$\{([^{}]+)\}`)
-
-func (s *Switch) expand(ch *channel, text string) string {
-	return variableName.ReplaceAllStringFunc(text, func(ref string) string {
-		v, _ := s.variable(ch, ref[2:len(ref)-1])
-		return v
-	})
 }
 
 // finish ends an application that has done its work.

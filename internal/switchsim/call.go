@@ -341,6 +341,11 @@ func (s *Switch) endBridge(br *bridge) {
 		a.data(e)
 	})
 	s.bridgeRow(a, b, false)
+	for _, ch := range []*channel{a, b} {
+		if ch.held && !ch.heldQuietly {
+			s.leftHeld(br.peer(ch), ch)
+		}
+	}
 	s.afterFirst(a, b)
 	s.afterSecond(b)
 }

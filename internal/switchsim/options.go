@@ -27,6 +27,10 @@ type Options struct {
 	// DialplanXML is the answer to 'xml_locate dialplan context name …'. It says
 	// nothing about what the simulated dialplan does; Dialplan does.
 	DialplanXML string
+	// Contexts are <context> elements of the XML dialplan, which xml_locate shows and
+	// transfers go through. The contexts default and public lead to the simulation's own
+	// extensions where their own text says nothing; any other that is not here does not exist.
+	Contexts []string
 	// ConfDir is the switch's configuration folder, from which its other folders
 	// are derived: sounds beside it, and so on. Default /usr/local/freeswitch/conf.
 	ConfDir string

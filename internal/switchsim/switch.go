@@ -61,6 +61,7 @@ type Switch struct {
 	cc       callcenter
 	regs     []*registration
 	globals  []header
+	contexts map[string]*dialContext
 
 	truth truthLog
 
@@ -78,11 +79,19 @@ func Start(ctx context.Context, o Options) (*Switch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("switchsim: conference.conf: %w", err)
 	}
+	contexts := map[string]*dialContext{}
+	for _, text := range o.Contexts {
+		c, err := parseContext(text)
+		if err != nil {
+			return nil, fmt.Errorf("switchsim: %w", err)
+		}
+		contexts[c.Name] = c
+	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("switchsim: %w", err)
 	}
-	s := &Switch{opt: o, log: o.Logger, ln: ln, wake: make(chan struct{}, 1), conf: conf,
+	s := &Switch{opt: o, log: o.Logger, ln: ln, wake: make(chan struct{}, 1), conf: conf, contexts: contexts,
 		phones: map[string]Behaviour{}, verto: map[string]Client{}, now: time.Now()}
 	s.seen = s.now
 	s.ctx, s.cancel = context.WithCancel(ctx)

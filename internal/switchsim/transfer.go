@@ -49,11 +49,20 @@ func (s *Switch) transfer(ch *channel, dest, dialplan, context string) bool {
 	ch.set("transfer_history", source)
 	ch.set("transfer_source", source)
 	ch.stateNum = channelStates["ROUTING"]
-	lag := legLag
-	if ch.bridge != nil && ch.bridge.b == ch {
+	lag, then := legLag, func() { s.route(ch) }
+	if br := ch.bridge; br != nil && br.b == ch {
 		lag = peerLag
+		// What it executes after the bridge is put in the place of the way that was
+		// found, unless the other one leaves as well.
+		alone := false
+		s.after(legLag, func() { alone = !br.a.moving && !br.a.dead })
+		then = func() {
+			if !alone || !s.executesNext(ch) {
+				s.route(ch)
+			}
+		}
 	}
-	s.move(ch, lag, func() { s.route(ch) })
+	s.move(ch, lag, then)
 	return true
 }
 
@@ -125,7 +134,7 @@ func (s *Switch) route(ch *channel) {
 		plan = inlinePlan(ch.p.dest)
 		ch.p.dest, ch.p.rdnis = ch.p.rdnis, ""
 	} else {
-		plan = s.extension(ch.p.dest)
+		plan = s.dialed(ch)
 	}
 	s.setState(ch, "EXECUTE")
 	if len(plan) == 0 {
