@@ -62,12 +62,15 @@ func init() {
 		"msleep":             func(s *Switch, arg string, done func(string)) { s.after(millis(arg), func() { done(ok) }) },
 		"originate":          (*Switch).apiOriginate,
 		"reloadxml":          text("+OK [Success]\n"),
+		"sched_api":          now((*Switch).apiSchedule),
+		"sched_del":          now((*Switch).apiSchedDel),
 		"show":               now((*Switch).apiShow),
 		"sim":                (*Switch).apiSim,
 		"status":             now((*Switch).apiStatus),
 		"strepoch":           now(func(s *Switch, _ string) string { return strconv.FormatInt(s.now.Unix(), 10) }),
 		"unload":             now((*Switch).apiUnload),
 		"user_data":          now((*Switch).apiUserData),
+		"unsched_api":        now((*Switch).apiUnsched),
 		"user_exists":        now((*Switch).apiUserExists),
 		"tone_detect":        now((*Switch).apiToneDetect),
 		"uuid_answer":        now((*Switch).apiAnswer),
@@ -212,18 +215,26 @@ func (s *Switch) apiUsers(string) string {
 	return out + "\n+OK\n"
 }
 
+// apiHupall hangs up all channels, or those with all of the variables that are given.
 func (s *Switch) apiHupall(arg string) string {
-	a := append(fields(arg, 11), "", "", "")
+	a := append(fields(arg, 11), "")
 	cause := cmp.Or(strings.ToUpper(a[0]), "MANAGER_REQUEST")
+	var vars []header
+	for i := 1; i+1 < len(a)-1; i += 2 {
+		vars = append(vars, header{a[i], a[i+1]})
+	}
 	for _, ch := range slices.Clone(s.order) {
-		if a[1] == "" || ch.value(a[1]) == a[2] {
+		if !slices.ContainsFunc(vars, func(v header) bool { got, _ := s.variable(ch, v.name); return got != v.value }) {
 			s.hangup(ch, cause)
 		}
 	}
-	if a[1] != "" {
+	switch len(vars) {
+	case 0:
+		return "+OK hangup all channels with cause " + cause + "\n"
+	case 1:
 		return "+OK hangup all channels matching [" + a[1] + "]=[" + a[2] + "] with cause: " + cause + "\n"
 	}
-	return "+OK hangup all channels with cause " + cause + "\n"
+	return "+OK hangup all channels matching [" + a[1] + "]=[" + a[2] + "]... with cause: " + cause + "\n"
 }
 
 func (s *Switch) apiGetvar(arg string) string {

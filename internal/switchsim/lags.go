@@ -12,6 +12,8 @@ type Lags struct {
 	// he was muted: up to half a second on a real switch, where his network stalled
 	// before. Default none.
 	MuteTail time.Duration
+	// Second is the unit of sched_api; default 1 s.
+	Second time.Duration
 }
 
 // directLag is for how long audio is on its way between a leg and a telephone that
@@ -23,4 +25,11 @@ func (l Lags) tap() time.Duration {
 		return 60 * time.Millisecond
 	}
 	return max(l.Tap, 0)
+}
+
+func (l Lags) second() time.Duration {
+	if l.Second <= 0 {
+		return time.Second
+	}
+	return max(l.Second, 10*time.Millisecond)
 }

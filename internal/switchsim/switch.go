@@ -63,6 +63,9 @@ type Switch struct {
 	globals  []header
 	contexts map[string]*dialContext
 
+	scheduled []*scheduled
+	schedules uint64 // how many there were
+
 	truth truthLog
 
 	detecting map[*channel]bool     // who listens for tones
@@ -165,6 +168,7 @@ func (s *Switch) boot() {
 		s.numbers = map[string]string{}
 	}
 	s.rooms = map[string]*room{}
+	s.scheduled, s.schedules = nil, 0
 	s.rows = table{}
 	s.regs = nil
 	s.globals = s.initialGlobals()
