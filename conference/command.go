@@ -26,6 +26,8 @@ const (
 	Remove  // Member leaves the room; how is the caller's choice
 	Whisper // the pupil's leg is given Member's voice, past the room; how is the caller's choice
 	Hush    // Member's whispering ends
+
+	SetReach // the room is heard through the tap, which is Member, as far as Reach
 )
 
 // SettleTime is how long what a member said before he was muted may still be
@@ -33,7 +35,7 @@ const (
 const SettleTime = 520 * time.Millisecond
 
 func (o Op) String() string {
-	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush"}[o]
+	return [...]string{"lock", "relate", "clear", "mute", "unmute", "deaf", "undeaf", "settle", "remove", "whisper", "hush", "reach"}[o]
 }
 
 // Command is one step of a plan.
@@ -44,6 +46,8 @@ type Command struct {
 
 	NoSpeak bool // of Relate: Others do not hear Member
 	NoHear  bool // of Relate: Member does not hear Others
+
+	Reach Reach // of SetReach
 }
 
 func (c Command) String() string {
@@ -54,12 +58,15 @@ func (c Command) String() string {
 		return fmt.Sprintf("%s %d %s %s", c.Op, c.Member, ids(c.Others), c.relation())
 	case Clear:
 		return fmt.Sprintf("%s %d %s", c.Op, c.Member, ids(c.Others))
+	case SetReach:
+		return fmt.Sprintf("%s %s", c.Op, c.Reach)
 	default:
 		return fmt.Sprintf("%s %d", c.Op, c.Member)
 	}
 }
 
-// Line is the command for a room. Settle, Whisper and Hush have none: it is zero.
+// Line is the command for a room. Settle, Whisper, Hush and SetReach have none: it
+// is zero.
 func (c Command) Line(room fsapi.Room) fsapi.Line {
 	switch c.Op {
 	case Lock:
@@ -87,7 +94,7 @@ func (c Command) Line(room fsapi.Room) fsapi.Line {
 // effect for everybody it names.
 func (c Command) Done(reply string) bool {
 	switch c.Op {
-	case Settle, Whisper, Hush:
+	case Settle, Whisper, Hush, SetReach:
 		return true
 	case Relate:
 		return strings.Count(reply, "+OK") == len(c.Others) && !strings.Contains(reply, "-ERR")

@@ -22,5 +22,18 @@
 //     at the moment when he leaves, nor from somebody who joins.
 //   - A supervisor is only ever removed while muted, and SettleTime after the mute.
 //
+// # Rooms with a tap
+//
+// A call that is listened to does not have to be moved: a tap on the pupil's leg
+// brings it into a room where the supervisors are ([TapLine], [Tapped], [PlanTap]).
+// Whether a supervisor is heard is then decided by two locks in a row: the mute in
+// the room, and the tap's [Reach]. The guarantees are the same, and these:
+//
+//   - Towards less the reach goes first, towards more it is opened while the line is
+//     still mute.
+//   - No reach is opened before what was said to fewer people has settled.
+//   - Other supervisors hear a supervisor who barges in and no coach.
+//   - A change of one role takes no more than four commands.
+//
 // It does not move calls into rooms, ring telephones or remember anything.
 package conference

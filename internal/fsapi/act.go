@@ -46,6 +46,15 @@ func ClearVars(c Channel, vars ...Var) Line {
 	return words("uuid_setvar_multi", c.s, s)
 }
 
+// PressKey has a channel take a key as if its telephone had sent it. It is the zero
+// Line for anything but 0-9 * #.
+func PressKey(c Channel, key byte) Line {
+	if !made(string(rune(key)), digits+"*#", 1) {
+		return Line{}
+	}
+	return words("uuid_recv_dtmf", c.s, string(rune(key)))
+}
+
 // Broadcast plays a sound to a channel: to its own party alone.
 func Broadcast(c Channel, s Sound) Line { return words("uuid_broadcast", c.s, s.s, "aleg") }
 

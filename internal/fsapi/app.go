@@ -87,6 +87,8 @@ const (
 	FlagMute Flag = "mute"
 	FlagDeaf Flag = "deaf"
 	FlagDTMF Flag = "dist-dtmf" // the member's keys go to all other members
+
+	FlagSkipDTMF Flag = "skip-dtmf" // the member gets no keys of others
 )
 
 // Join brings a call into a room that has, or is to have, a profile. The name is
@@ -99,7 +101,7 @@ func Join(r Room, profile Var, flags ...Flag) App {
 	arg := r.s + "@" + profile.s
 	for i, f := range flags {
 		switch f {
-		case FlagMute, FlagDeaf, FlagDTMF:
+		case FlagMute, FlagDeaf, FlagDTMF, FlagSkipDTMF:
 		default:
 			return App{}
 		}

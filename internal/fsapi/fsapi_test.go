@@ -147,6 +147,9 @@ var builders = map[string]func(x sample) []sent{
 	"ClearVars": func(x sample) []sent {
 		return []sent{does(ClearVars(x.a, x.v, x.w), "uuid_setvar_multi", x.a.s).vars(x.v.s, "", x.w.s, "")}
 	},
+	"PressKey": func(x sample) []sent {
+		return []sent{does(PressKey(x.a, '#'), "uuid_recv_dtmf", x.a.s, "#"), does(PressKey(x.a, '2'), "uuid_recv_dtmf", x.a.s, "2")}
+	},
 	"Broadcast": func(x sample) []sent {
 		return []sent{does(Broadcast(x.a, x.sound), "uuid_broadcast", x.a.s, x.sound.s, "aleg")}
 	},
@@ -216,7 +219,7 @@ var builders = map[string]func(x sample) []sent{
 			return []sent{does(Line{}, fmt.Sprintf("conference %q %q %q", room, profile, flags))}
 		}
 		return append(executes(x, Join(x.room, x.v), "conference", x.room.s+"@"+x.v.s),
-			executes(x, Join(x.room, x.v, FlagMute, FlagDeaf, FlagDTMF), "conference", x.room.s+"@"+x.v.s+"+flags{mute|deaf|dist-dtmf}")...)
+			executes(x, Join(x.room, x.v, FlagMute, FlagDeaf, FlagDTMF, FlagSkipDTMF), "conference", x.room.s+"@"+x.v.s+"+flags{mute|deaf|dist-dtmf|skip-dtmf}")...)
 	},
 	"GetDigits": func(x sample) []sent {
 		app := GetDigits(Digits{Sound: x.sound, Most: x.id, Timeout: time.Second, Terminator: '#', Keys: "0123456789*", Silence: x.sound, Result: x.v})
