@@ -1,11 +1,14 @@
 package switchsim
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // afterFirst is what the first leg of a bridge does when the other one has left:
 // what its own variables say, or the rest of its dialplan.
 func (s *Switch) afterFirst(ch, peer *channel) {
-	if ch.dead || ch.moving {
+	if ch.dead || ch.moving || ch.bridge != nil {
 		return
 	}
 	over := ch.value("hangup_after_bridge")
@@ -30,7 +33,7 @@ func (s *Switch) afterFirst(ch, peer *channel) {
 
 // afterSecond is the same of the second leg, which has no dialplan to go on with.
 func (s *Switch) afterSecond(ch *channel) {
-	if ch.dead || ch.moving || s.executesNext(ch) || s.goesOn(ch) {
+	if ch.dead || ch.moving || ch.bridge != nil || s.executesNext(ch) || s.goesOn(ch) {
 		return
 	}
 	s.hangup(ch, "NORMAL_CLEARING")
@@ -71,7 +74,7 @@ func (s *Switch) executesNext(ch *channel) bool {
 // leftHeld is what becomes of a leg whose partner has ended the bridge while he held
 // it: it goes where his leg says, or is hung up, whatever its own variables say.
 func (s *Switch) leftHeld(ch, holder *channel) {
-	if ch.dead || ch.moving {
+	if ch.dead || ch.moving || ch.bridge != nil {
 		return
 	}
 	if to := holder.value("hold_hangup_xfer_exten"); to != "" {
@@ -79,4 +82,20 @@ func (s *Switch) leftHeld(ch, holder *channel) {
 		return
 	}
 	s.hangup(ch, "NORMAL_CLEARING")
+}
+
+// afterLeaving is what a leg does that is transferred out of its bridge. What it is to
+// execute after the bridge spoils that unless the other one leaves as well: the second
+// leg executes it instead, the first one nothing at all, and stays there in silence.
+func (s *Switch) afterLeaving(ch *channel, br *bridge, route func()) func() {
+	peer, alone := br.peer(ch), false
+	s.after(legLag-time.Millisecond, func() { alone = !peer.moving && !peer.dead })
+	return func() {
+		switch name := ch.value("exec_after_bridge_app"); {
+		case name == "" || !alone:
+			route()
+		case br.b == ch:
+			s.executesNext(ch)
+		}
+	}
 }

@@ -436,31 +436,6 @@ func (s *Switch) apiRecvDTMF(arg string) string {
 	return "+OK " + a[0] + " received DTMF " + a[1] + ".\n"
 }
 
-// apiHold is uuid_hold: the switch asks the telephone to hold. The party that
-// is held hears the music.
-func (s *Switch) apiHold(arg string) string {
-	a := append(fields(arg, 3), "", "")
-	uuid, off := a[0], false
-	switch a[0] {
-	case "off":
-		uuid, off = a[1], true
-	case "toggle":
-		uuid = a[1]
-	}
-	ch := s.live(uuid)
-	if ch == nil || ch.bridge == nil {
-		return "-ERR Operation failed\n"
-	}
-	off = off || a[0] == "toggle" && ch.sound != ""
-	if off {
-		ch.endSound()
-	} else {
-		ch.sound, ch.soundMix = "local_stream://moh", false
-	}
-	s.touchAround(ch)
-	return "+OK Success\n"
-}
-
 func (s *Switch) apiBroadcast(arg string) string {
 	a := append(fields(arg, 3), "", "")
 	ch := s.live(a[0])

@@ -54,6 +54,8 @@ func init() {
 		"endless_playback":    func(s *Switch, ch *channel, a *app) { s.startSound(ch, a.data, false); a.stop = ch.endSound },
 		"park":                func(s *Switch, ch *channel, a *app) { s.appPark(ch, a) },
 		"echo":                func(_ *Switch, _ *channel, a *app) { a.open = true },
+		"att_xfer":            func(s *Switch, ch *channel, a *app) { s.appAttXfer(ch, a) },
+		"intercept":           func(s *Switch, ch *channel, a *app) { s.appIntercept(ch, a) },
 		"eavesdrop":           func(s *Switch, ch *channel, a *app) { s.appEavesdrop(ch, a) },
 		"conference":          func(s *Switch, ch *channel, a *app) { a.open = true; s.conference(ch, a) },
 		"bridge":              func(s *Switch, ch *channel, a *app) { s.appBridge(ch, a) },
@@ -148,6 +150,7 @@ func (s *Switch) execute(ch *channel, st step) {
 	st.id = cmp.Or(st.id, newUUID())
 	a := &app{step: st, ch: ch}
 	ch.apps = append(ch.apps, a)
+	ch.lastApp = st
 	ch.set("current_application", st.app)
 	ch.set("current_application_data", st.data)
 	s.tell(ch, "CHANNEL_EXECUTE", fromExec, a.headers(false)...)

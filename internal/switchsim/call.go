@@ -22,6 +22,8 @@ type bridge struct {
 	a, b *channel
 	up   bool
 	over bool
+	// consult is what the bridge is for, if it is one inside another.
+	consult *consultation
 }
 
 func (br *bridge) peer(ch *channel) *channel {
@@ -326,8 +328,12 @@ func (s *Switch) endBridge(br *bridge) {
 	br.over, br.up = true, false
 	a, b := br.a, br.b
 	s.touchAround(a)
-	a.bridge, b.bridge = nil, nil
+	whole := a.bridge == br && b.bridge == br
 	for _, ch := range []*channel{a, b} {
+		if ch.bridge != br { // it consults somebody
+			continue
+		}
+		ch.bridge = nil
 		ch.set("bridge_to", "")
 		ch.set("signal_bond", "")
 		ch.musicBy = nil
@@ -335,12 +341,18 @@ func (s *Switch) endBridge(br *bridge) {
 	}
 	b.callUUID = b.uuid
 	b.set("call_uuid", b.uuid)
-	s.fire("CHANNEL_UNBRIDGE", "", a.uuid, fromUnbridge, func(e *event) {
-		e.add("Bridge-A-Unique-ID", a.uuid)
-		e.add("Bridge-B-Unique-ID", b.uuid)
-		a.data(e)
-	})
+	if whole {
+		s.fire("CHANNEL_UNBRIDGE", "", a.uuid, fromUnbridge, func(e *event) {
+			e.add("Bridge-A-Unique-ID", a.uuid)
+			e.add("Bridge-B-Unique-ID", b.uuid)
+			a.data(e)
+		})
+	}
 	s.bridgeRow(a, b, false)
+	if br.consult != nil {
+		s.consulted(br.consult)
+		return
+	}
 	for _, ch := range []*channel{a, b} {
 		if ch.held && !ch.heldQuietly {
 			s.leftHeld(br.peer(ch), ch)
@@ -411,6 +423,7 @@ func (s *Switch) bury(ch *channel) {
 	s.tell(ch, "CHANNEL_DESTROY", fromDestroy)
 	s.setState(ch, "DESTROY")
 	ch.gone = true
+	s.keepRecord(ch)
 	delete(s.channels, ch.uuid)
 	delete(s.detecting, ch)
 	if i := slices.Index(s.order, ch); i >= 0 {
@@ -431,6 +444,8 @@ func (s *Switch) lastVariables(ch *channel) {
 		return strconv.FormatInt(t.Unix(), 10)
 	}
 	ch.set("hangup_cause", ch.cause)
+	ch.set("last_app", ch.lastApp.app)
+	ch.set("last_arg", ch.lastApp.data)
 	ch.set("hangup_cause_q850", strconv.Itoa(q850[ch.cause]))
 	ch.set("digits_dialed", cmp.Or(ch.digits, "none"))
 	ch.set("start_epoch", epoch(ch.t.created))

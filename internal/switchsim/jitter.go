@@ -11,7 +11,9 @@ import (
 type legMedia struct {
 	ptime     int // milliseconds of a packet, 0 before there is media
 	buffer    *jitterBuffer
-	suspended bool // it is in a bridge that is on hold
+	suspended bool // its partner consults somebody
+	lastApp   step
+	messages  []string // see CallRecord
 }
 
 // jitterBuffer is the one of a leg that receives packets.

@@ -3,7 +3,6 @@ package switchsim
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -163,25 +162,10 @@ func sdp(direction string) string {
 	return "v=0\r\ns=phone\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=" + direction + "\r\n"
 }
 
-// Hold presses the telephone's hold key. Its partner, the channel that its
-// signal_bond names, hears music; without one nobody does.
+// Hold presses the telephone's hold key: see hold.
 func (s *Switch) Hold(who string) error {
 	return s.with(who, func(ch *channel) error {
-		if ch.held || !ch.answered {
-			return nil
-		}
-		ch.held, ch.t.lastHold = true, s.now
-		ch.set("switch_r_sdp", sdp("sendonly"))
-		if m := ch.member; m != nil {
-			s.hush(m, true)
-		}
-		if other := s.live(ch.value("signal_bond")); other != nil {
-			other.musicBy = ch
-			s.touch(other)
-		}
-		s.setCallState(ch, "HELD")
-		s.tell(ch, "CHANNEL_HOLD", fromHold)
-		s.touchAround(ch)
+		s.hold(ch, "sendonly")
 		return nil
 	})
 }
@@ -189,35 +173,7 @@ func (s *Switch) Hold(who string) error {
 // Unhold resumes a held call.
 func (s *Switch) Unhold(who string) error {
 	return s.with(who, func(ch *channel) error {
-		if !ch.held {
-			return nil
-		}
-		ch.held = false
-		ch.set("switch_r_sdp", sdp("sendrecv"))
-		if !ch.heldQuietly {
-			s.setCallState(ch, "UNHELD")
-			s.tell(ch, "CHANNEL_UNHOLD", fromHold)
-			s.setCallState(ch, "ACTIVE")
-		}
-		ch.heldQuietly = false
-		for _, other := range s.order {
-			if other.musicBy == ch {
-				other.musicBy = nil
-				s.touch(other)
-			}
-		}
-		// The switch stops whatever is being broadcast to the partner, whoever began it.
-		if other := s.live(ch.value("signal_bond")); other != nil && other.sound != "" {
-			if a := other.top(); a != nil && strings.Contains(a.app, "play") {
-				s.finish(a)
-			}
-			other.endSound()
-			s.touch(other)
-		}
-		s.touchAround(ch)
-		if m := ch.member; m != nil {
-			s.talkSoon(m)
-		}
+		s.unhold(ch)
 		return nil
 	})
 }

@@ -73,6 +73,7 @@ type Switch struct {
 	spies     map[*channel]bool     // who eavesdrops
 	recorded  map[*channel]bool     // who is recorded
 	tapes     map[string]*tape      // what is recorded, by file
+	records   map[string]CallRecord // of legs that have ended
 }
 
 // Start starts a switch. It runs until Close is called or ctx ends.
@@ -162,7 +163,7 @@ func (s *Switch) boot() {
 	s.channels, s.order = map[string]*channel{}, nil
 	s.detecting, s.spies, s.recorded = map[*channel]bool{}, map[*channel]bool{}, map[*channel]bool{}
 	if s.tapes == nil {
-		s.tapes = map[string]*tape{}
+		s.tapes, s.records = map[string]*tape{}, map[string]CallRecord{}
 	}
 	if s.numbers == nil {
 		s.numbers = map[string]string{}

@@ -171,8 +171,8 @@ func TestTapReach(t *testing.T) {
 				{"0", "1001", "1000"}, {"2", "1001", "1000 1002"}, {"3", "1001 1002", "1000 1002"}, {"2", "1001", "1000 1002"}, {"3", "1001 1002", "1000 1002"},
 				{"0", "1001", "1000"}, {"1", "1001 1002", "1000"}, {"9", "1001 1002", "1000"}, {"0", "1001", "1000"},
 			} {
-				from := frames.now()
 				l.reach(step.key)
+				from := frames.now()
 				pass(t, l.s, 6)
 				l.hear(step.user, step.pupil, "1000 1001")
 				for pair, heard := range map[string]bool{"1000<1002": strings.Contains(step.user, "1002"), "1001<1002": strings.Contains(step.pupil, "1002")} {
@@ -203,11 +203,12 @@ func TestTapLags(t *testing.T) {
 	pass(t, l.s, 3)
 	at := func(what string, pair string, heard bool, least, most int, do func()) {
 		t.Helper()
-		from := frames.now()
+		before := frames.now()
 		do()
+		after := frames.now() // what was done was done in between
 		pass(t, l.s, 12)
-		if n := frames.since(from, pair, heard); n < least || n > most {
-			t.Errorf("%s: %s is %v after %d frames", what, pair, heard, n)
+		if first, last := frames.since(before, pair, heard), frames.since(after, pair, heard); first < least || last > most {
+			t.Errorf("%s: %s is %v after %d to %d frames", what, pair, heard, last, first)
 		}
 	}
 	at("unmute", "1001<1002", true, 3, 5, func() { l.mute(false) })
@@ -215,24 +216,25 @@ func TestTapLags(t *testing.T) {
 	at("the pupil is silent", "1002<1001", false, 3, 5, func() { must(t, l.s.Quiet("1001", true)) })
 	at("he talks", "1002<1001", true, 3, 5, func() { must(t, l.s.Quiet("1001", false)) })
 	at("the line is deaf", "1002<1001", false, 0, 2, func() { l.api("conference lm deaf %d quiet", l.me) })
-	// From coach to barge the customer hears what was said before the key.
+}
+
+// TestWhatWasSaidBeforeTheKey: from coach to barge the customer hears what was on its way.
+func TestWhatWasSaidBeforeTheKey(t *testing.T) {
+	o := tapOptions()
+	o.Lags.Tap = 400 * time.Millisecond
+	l := newTapLab(t, o, inbound)
+	l.reach("2")
 	l.mute(false)
-	pass(t, l.s, 6)
+	l.hear("1001", "1000 1002", "1000 1001")
 	must(t, l.s.Quiet("1002", true))
 	l.reach("3")
-	pass(t, l.s, 8)
-	if n := ms(frames.heard("1000<1002")); n < 20 || n > 80 {
+	pass(t, l.s, 30)
+	if n := ms(frames(l.s, "1000", "1002")); n < 20 || n > 400 {
 		t.Errorf("the user heard %d ms of what was said before the key", n)
 	}
 }
 
 func ms(frames int) int { return frames * 20 }
-
-// heard is in how many frames a listener heard a speaker.
-func (l *log) heard(pair string) int {
-	n := l.now()
-	return n - l.missing(pair)
-}
 
 // TestTapLagsCanBeChosen: without a lag everything is heard at once.
 func TestTapLagsCanBeChosen(t *testing.T) {
@@ -242,11 +244,13 @@ func TestTapLagsCanBeChosen(t *testing.T) {
 	l.reach("2")
 	l.mute(false)
 	l.hear("1001", "1000 1002", "1000 1001")
-	frames := record(t, l.s)
+	log := record(t, l.s)
+	before := log.now()
 	l.mute(true)
+	after := log.now()
 	wait(t, l.s, "silence", func() bool { return hears(l.s, "1001") == "1000" })
-	if n := ms(frames.heard("1001<1002")); n < 460 || n > 540 {
-		t.Errorf("he was heard for %d ms after the mute", n)
+	if first, last := ms(log.since(before, "1001<1002", false)), ms(log.since(after, "1001<1002", false)); first < 480 || last > 540 {
+		t.Errorf("he was heard for %d to %d ms after the mute", last, first)
 	}
 	// The tail respects the reach, and relations.
 	l.mute(false)

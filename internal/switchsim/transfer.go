@@ -50,17 +50,11 @@ func (s *Switch) transfer(ch *channel, dest, dialplan, context string) bool {
 	ch.set("transfer_source", source)
 	ch.stateNum = channelStates["ROUTING"]
 	lag, then := legLag, func() { s.route(ch) }
-	if br := ch.bridge; br != nil && br.b == ch {
-		lag = peerLag
-		// What it executes after the bridge is put in the place of the way that was
-		// found, unless the other one leaves as well.
-		alone := false
-		s.after(legLag, func() { alone = !br.a.moving && !br.a.dead })
-		then = func() {
-			if !alone || !s.executesNext(ch) {
-				s.route(ch)
-			}
+	if br := ch.bridge; br != nil {
+		if br.b == ch {
+			lag = peerLag
 		}
+		then = s.afterLeaving(ch, br, then)
 	}
 	s.move(ch, lag, then)
 	return true
@@ -259,6 +253,11 @@ func (s *Switch) bridged(a, b *channel) {
 		s.tell(pair[0], "CHANNEL_EXECUTE", fromUUIDBr, header{"Application", "uuid_bridge"}, header{"Application-Data", pair[1].uuid})
 	}
 	a.set("current_application", "uuid_bridge")
+	for _, ch := range []*channel{a, b} {
+		if ch.direction == "inbound" {
+			s.asked(ch, "display "+ch.number)
+		}
+	}
 	s.startBridge(a, b)
 }
 
