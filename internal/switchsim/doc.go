@@ -32,9 +32,19 @@
 //     true, which is the default for inbound ones: outbound legs walk in.
 //   - Without signal_bond a telephone's REFER is refused, and its hold gives the
 //     other party silence.
-//   - Whoever eavesdrops on a muted member hears him, whispers to whoever he was told to,
-//     wherever that leg goes, and stops only with one of the legs. Putting something
-//     on a leg (an eavesdropper, a recording) costs 40 ms of what its telephone says.
+//   - A tap (a loopback in a room whose other end runs eavesdrop on a leg) hears that leg
+//     wherever it goes, with whatever partner, and stops only with one of them; it hears
+//     a member whom his room has muted. It is heard as far as the last key said that its
+//     other end has taken, one key a frame. Global variables count for it as its own do.
+//   - A later tap or recording hears what an earlier one says to the leg's telephone, and
+//     not the other way round; what one says for the leg is heard by all of them.
+//   - Putting a tap or a recording on a leg costs some of what its telephone says, by its
+//     packets' time; with a jitter buffer of one packet nothing. 'uuid_jitterbuffer off'
+//     leaves the buffer on.
+//   - A leg that is armed (transfer_after_bridge) and held by its partner is hung up with
+//     him. A leg behind whose bridge the shop executes something cannot be transferred out
+//     of it: it executes that, or stays in silence. An arm waits for the next bridge.
+//   - A caller whose agent leaves in the middle of an att_xfer is hung up.
 //   - A leg goes on after its bridge as its own variables say, but not after a room,
 //     and a move into one takes the rest of the caller's dialplan away.
 //   - A standby agent of mod_callcenter is free again as soon as he is in a room, and
@@ -48,8 +58,10 @@
 // There is no audio but that of sendmsg unicast, no SIP and no media file: a telephone is what SetPhone says,
 // files are names that play for half a second, a loopback is a telephone of that
 // name. loopback/app=APP is both ends of one: the first is heard while the second
-// plays something, or says it by UDP, and tone_detect finds a tone that is heard
-// alone.
+// plays something, or says it by UDP; else it is heard as what the second one hears.
+// tone_detect finds a tone that is heard alone. What is recorded is not audio, but
+// who was recorded (Recording). Of SIP messages only those are known that CallRecord
+// tells of. Expressions in a dialplan are Go's, without look-ahead.
 // Of the applications, the api commands and the conference commands it has
 // those that a call centre's controller uses; others are answered as unknown.
 // Events come in the formats plain and json, not xml. PRESENCE_IN, CODEC and

@@ -40,7 +40,10 @@ func FuzzAPI(f *testing.F) {
 		"conference r play /x 1", "conference s dial user/1004 1 2", "uuid_send_dtmf a 1", "uuid_getvar a b", "xml_locate a b c d", "msleep 1", "hupall", "",
 		"uuid_buglist a", "uuid_record a start /x 1", "uuid_record a stop all", "uuid_recv_dtmf b 3*", "callcenter_config agent set ready_time ag 9",
 		"callcenter_config agent set state ag 'In a queue call'", "uuid_broadcast a start_dtmf:: aleg", "uuid_transfer b eavesdrop:a inline",
-		"originate {eavesdrop_whisper_bleg=true}loopback/app=eavesdrop:a 'unset:x,eavesdrop:b' inline", "originate {execute_on_answer=eavesdrop a}user/1003 &eavesdrop(b)"} {
+		"originate {eavesdrop_whisper_bleg=true}loopback/app=eavesdrop:a 'unset:x,eavesdrop:b' inline", "originate {execute_on_answer=eavesdrop a}user/1003 &eavesdrop(b)",
+		"originate {eavesdrop_enable_dtmf=true}loopback/app=eavesdrop:all 'conference:r@default+flags{skip-dtmf}' inline", "uuid_jitterbuffer b 20:40", "uuid_jitterbuffer b -3p",
+		"sched_api +1 g hupall normal_clearing a b", "sched_api @0 g sched_api @0 g status", "sched_del g", "unsched_api 1", "hupall x a b c",
+		"uuid_transfer b 'att_xfer:user/1003' inline", "uuid_transfer b 'intercept:-bleg a' inline", "uuid_transfer a ${conference(r list)} XML ${${x}}", "uuid_hold b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -90,8 +90,8 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// TestNoTakeOver where the shop executes something after the bridge on an outbound
-// leg, and where the context is missing.
+// TestNoTakeOver where the shop executes something after the bridge: a customer who was
+// called hears that, one who called is left in silence; and where the context is missing.
 func TestNoTakeOver(t *testing.T) {
 	l := barge(t, outbound)
 	l.want("+OK", "uuid_setvar %s exec_after_bridge_app endless_playback", l.user)
@@ -100,6 +100,14 @@ func TestNoTakeOver(t *testing.T) {
 	wait(t, l.s, "the tone", func() bool {
 		return hears(l.s, "1000") == "tone_stream://%(10000,0,1000);loops=-1" && l.s.Leg("1001") == ""
 	})
+	l = barge(t, inbound)
+	l.want("+OK", "uuid_setvar %s exec_after_bridge_app endless_playback", l.user)
+	l.want("+OK", "uuid_transfer %s lm XML livemon", l.user)
+	wait(t, l.s, "the agent's end", func() bool { return l.s.Leg("1001") == "" && hears(l.s, "1002") == "" })
+	pass(t, l.s, 10)
+	if got := hears(l.s, "1000"); got != "" || appOf(l.s, "1000") != "" || l.s.Leg("1000") == "" {
+		t.Errorf("the customer hears %q", got)
+	}
 	l = barge(t, inbound)
 	ev := connect(t, l.s, "CHANNEL_HANGUP")
 	l.want("can't find anything", "xml_locate dialplan context name nosuch")
