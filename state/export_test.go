@@ -17,6 +17,7 @@ func AuditKey() string                  { return auditKey }
 func AuditHeadKey() string              { return auditHeadKey }
 func ExtensionsKey() string             { return extensionsKey }
 func NodesKey() string                  { return nodesKey }
+func SecretKey() string                 { return secretKey }
 
 // Link makes the link of a record that comes after a head.
 func Link(before Head, record string) (prev string, h Head) {

@@ -15,6 +15,7 @@ import (
 	"livemon/internal/api"
 	"livemon/internal/config"
 	"livemon/internal/demo"
+	"livemon/internal/seal"
 	"livemon/internal/wire"
 )
 
@@ -41,7 +42,7 @@ func demoPage(c *cli.Context, log *slog.Logger) (err error) {
 	token := rand.Text()
 	g, ctx := errgroup.WithContext(c.Context)
 	g.Go(func() error { return shop.Run(ctx) })
-	g.Go(func() error { return serve(ctx, cfg, token, log) })
+	g.Go(func() error { return serve(ctx, cfg, token, seal.Random(), log) })
 	g.Go(func() error {
 		client := api.NewClient("http://"+cfg.Listen, token)
 		defer client.Close()

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -24,11 +25,27 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"livemon": func() {
+	testscript.Main(withSecret{m}, map[string]func(){"livemon": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 		os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 	}})
+}
+
+// withSecret keeps the tests away from the secret of a service on this machine.
+type withSecret struct{ m *testing.M }
+
+func (w withSecret) Run() int {
+	dir, err := os.MkdirTemp("", "livemon-test-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = os.Setenv("LIVEMON_SECRET_FILE", filepath.Join(dir, "secret"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return w.m.Run()
 }
 
 type fakeKey struct{}
@@ -54,6 +71,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[fakeKey{}] = apitest.New()
 			env.Setenv("LIVEMON_TOKEN_FILE", env.WorkDir+"/none") // not that of a service on this machine
+			env.Setenv("LIVEMON_SECRET_FILE", env.WorkDir+"/none/secret")
 			env.Setenv("TZ", "UTC")
 			return nil
 		},

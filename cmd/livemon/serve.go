@@ -19,6 +19,7 @@ import (
 	"livemon/internal/api"
 	"livemon/internal/config"
 	"livemon/internal/monitor"
+	"livemon/internal/seal"
 	"livemon/state"
 )
 
@@ -58,7 +59,11 @@ can read.`,
 			if err != nil {
 				return err
 			}
-			return serve(c.Context, cfg, token, log)
+			secret, err := serveSecret(&cfg)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context, cfg, token, secret, log)
 		},
 	}
 }
@@ -94,6 +99,18 @@ func serveToken(c *cli.Context, cfg config.Config, log *slog.Logger) (string, er
 	return token, err
 }
 
+// serveSecret is what the secret file holds. cfg gets the file's name.
+func serveSecret(cfg *config.Config) (seal.Key, error) {
+	if cfg.SecretFile == "" {
+		path, err := config.SecretPath(os.Geteuid(), os.Getenv)
+		if err != nil {
+			return seal.Key{}, err
+		}
+		cfg.SecretFile = path
+	}
+	return seal.Load(cfg.SecretFile)
+}
+
 func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) {
 	dial, err := config.CompileDial(cfg.Dial)
 	if err != nil {
@@ -112,7 +129,7 @@ func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) 
 
 // serve runs until ctx ends. The API is shut down first, so that requests under
 // way still find the service.
-func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logger) (err error) {
+func serve(ctx context.Context, cfg config.Config, token string, secret seal.Key, log *slog.Logger) (err error) {
 	mc, err := monitorConfig(cfg, log)
 	if err != nil {
 		return err
@@ -131,7 +148,7 @@ func serve(ctx context.Context, cfg config.Config, token string, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	mc.Policy = people
+	mc.Policy, mc.Secret, mc.SecretFile = people, secret, cfg.SecretFile
 	mon, err := monitor.New(mc, store)
 	if err != nil {
 		return err

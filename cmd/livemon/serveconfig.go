@@ -47,6 +47,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "on-transfer", Usage: "what a session does when the agent transfers the customer to another agent: `end` or follow", DefaultText: "end", EnvVars: []string{"LIVEMON_ON_TRANSFER"}},
 		&cli.DurationFlag{Name: "ring-timeout", Usage: "how long a supervisor's telephone rings", DefaultText: "30s", EnvVars: []string{"LIVEMON_RING_TIMEOUT"}},
 		&cli.StringFlag{Name: "audit-keep", Usage: "how old audit records become: an `AGE` as in 90d; 0 keeps them for ever", DefaultText: "0", EnvVars: []string{"LIVEMON_AUDIT_KEEP"}},
+		&cli.StringFlag{Name: "secret-file", Usage: "`FILE` with the secret that marks on the switch are made with; the same at every controller", DefaultText: "/var/lib/livemon/secret for root", EnvVars: []string{"LIVEMON_SECRET_FILE"}},
 		&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", DefaultText: "info", EnvVars: []string{"LIVEMON_LOG_LEVEL"}},
 		&cli.BoolFlag{Name: "log-json", Usage: "log JSON lines", EnvVars: []string{"LIVEMON_LOG_JSON"}},
 		&cli.BoolFlag{Name: "check-config", Usage: "print the configuration that results, without passwords, and end"},
@@ -62,7 +63,7 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 	}
 	for name, to := range map[string]*string{
 		"password": &cfg.Password, "redis": &cfg.Redis, "listen": &cfg.Listen, "outbound": &cfg.Outbound, "log-level": &cfg.LogLevel,
-		"on-transfer": &cfg.OnTransfer, "tls-cert": &cfg.TLSCert, "tls-key": &cfg.TLSKey, "dial-in-pin": &cfg.DialInPIN,
+		"on-transfer": &cfg.OnTransfer, "tls-cert": &cfg.TLSCert, "tls-key": &cfg.TLSKey, "dial-in-pin": &cfg.DialInPIN, "secret-file": &cfg.SecretFile,
 	} {
 		if c.IsSet(name) {
 			*to = c.String(name)

@@ -102,7 +102,8 @@ type Config struct {
 	AuditKeep      Age           `yaml:"audit-keep"`       // how old audit records become; 0 keeps them for ever
 	LogLevel       string        `yaml:"log-level"`        // debug, info, warn or error
 	LogJSON        bool          `yaml:"log-json"`
-	TokenFile      string        `yaml:"token-file"` // default: TokenPath
+	TokenFile      string        `yaml:"token-file"`  // default: TokenPath
+	SecretFile     string        `yaml:"secret-file"` // default: SecretPath
 }
 
 // Default is the configuration of a trial on one machine with a stock FreeSWITCH.

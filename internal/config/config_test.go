@@ -324,6 +324,23 @@ func TestTokenPath(t *testing.T) {
 	}
 }
 
+func TestSecretPath(t *testing.T) {
+	for _, c := range []struct {
+		uid  int
+		env  map[string]string
+		want string
+	}{
+		{0, map[string]string{"HOME": "/root"}, "/var/lib/livemon/secret"},
+		{1000, map[string]string{"XDG_STATE_HOME": "/s", "HOME": "/home/a"}, "/s/livemon/secret"},
+		{1000, map[string]string{"XDG_STATE_HOME": "relative", "HOME": "/home/a"}, "/home/a/.local/state/livemon/secret"},
+		{1000, nil, ""},
+	} {
+		if got, err := config.SecretPath(c.uid, func(name string) string { return c.env[name] }); got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q %v, want %q", got, err, c.want)
+		}
+	}
+}
+
 func TestTheTokenIsMadeOnceAndForOneUser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "token")
 	if _, err := config.ReadToken(path); !errors.Is(err, fs.ErrNotExist) {

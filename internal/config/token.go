@@ -41,6 +41,23 @@ func TokenPath(uid int, getenv func(string) string) (string, error) {
 	return "", errors.New("there is no place for the API token: neither XDG_RUNTIME_DIR, XDG_STATE_HOME nor HOME is set; use --token-file")
 }
 
+// SecretPath is where serve keeps the secret with which it knows its own marks on
+// a switch again: /var/lib/livemon/secret for root, else
+// $XDG_STATE_HOME/livemon/secret, else ~/.local/state/livemon/secret. Unlike the
+// token it has to outlive the process, for sessions do.
+func SecretPath(uid int, getenv func(string) string) (string, error) {
+	if uid == 0 {
+		return "/var/lib/livemon/secret", nil
+	}
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "livemon", "secret"), nil
+	}
+	if dir := getenv("HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, ".local", "state", "livemon", "secret"), nil
+	}
+	return "", errors.New("there is no place for the secret file: neither XDG_STATE_HOME nor HOME is set; use --secret-file")
+}
+
 // CheckToken refuses a token that could be guessed or does not fit a header.
 func CheckToken(token string) error {
 	if len(token) < minToken || len(token) > maxToken {

@@ -30,6 +30,7 @@ import (
 	"livemon/internal/api"
 	"livemon/internal/fault"
 	"livemon/internal/monitor"
+	"livemon/internal/seal"
 	"livemon/internal/switchsim"
 	"livemon/internal/wire"
 	"livemon/state"
@@ -65,7 +66,7 @@ func Run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	svc, err := monitor.New(monitor.Config{
 		Nodes:    []monitor.NodeConfig{{Name: "demo", Addr: d.sim.Addr(), Password: "ClueCon"}},
-		Settings: settings, Logger: log,
+		Settings: settings, Secret: seal.Random(), Logger: log,
 	}, store)
 	if err != nil {
 		return err

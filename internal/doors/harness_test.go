@@ -31,6 +31,7 @@ import (
 	"livemon/internal/guard"
 	"livemon/internal/monitor"
 	"livemon/internal/panel"
+	"livemon/internal/seal"
 	"livemon/internal/switchsim"
 	"livemon/internal/wire"
 	"livemon/state"
@@ -108,7 +109,7 @@ func build(t *testing.T, opts ...func(*options)) *house {
 	h := &house{t: t}
 	o := options{
 		sim: switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults()), Dialplan: []switchsim.DialplanEntry{{Prefix: feature, Outbound: outbound}}},
-		cfg: monitor.Config{Outbound: outbound, LeaseTTL: 2 * time.Second, MoveTimeout: 5 * time.Second, JoinTimeout: 5 * time.Second, RingTimeout: 3 * time.Second,
+		cfg: monitor.Config{Secret: seal.Random(), Outbound: outbound, LeaseTTL: 2 * time.Second, MoveTimeout: 5 * time.Second, JoinTimeout: 5 * time.Second, RingTimeout: 3 * time.Second,
 			CommandTimeout: 15 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: discard()},
 		pins: state.Limits{Account: state.Limit{Free: 3, Delay: time.Hour, Longest: time.Hour, Forget: time.Hour}},
 	}

@@ -9,6 +9,7 @@ import (
 	"livemon/fsconf"
 	"livemon/internal/config"
 	"livemon/internal/fault"
+	"livemon/internal/seal"
 )
 
 // NodeConfig is one switch that this controller may act on.
@@ -39,6 +40,11 @@ type Config struct {
 	// InBandKeys has the switch listen for keys in supervisors' audio, for telephones
 	// and gateways that can send them in no other way.
 	InBandKeys bool
+
+	// Secret is what marks on legs and names of rooms are made with: the same at
+	// every controller that shares the store.
+	Secret     seal.Key
+	SecretFile string // where it comes from, for messages
 
 	Owner          string // this controller's name in leases; default: random
 	DialInPIN      string // PINByAccount, the default, or PINAlways

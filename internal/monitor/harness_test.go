@@ -17,6 +17,7 @@ import (
 	"livemon/fsconf"
 	"livemon/internal/fault"
 	"livemon/internal/monitor"
+	"livemon/internal/seal"
 	"livemon/internal/switchsim"
 	"livemon/internal/wire"
 	"livemon/state"
@@ -60,7 +61,7 @@ func build(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) *hou
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	so := switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults())}
-	h.cfg = monitor.Config{LeaseTTL: 2 * time.Second, MoveTimeout: 5 * time.Second, JoinTimeout: 5 * time.Second, RingTimeout: 3 * time.Second,
+	h.cfg = monitor.Config{Secret: seal.Random(), LeaseTTL: 2 * time.Second, MoveTimeout: 5 * time.Second, JoinTimeout: 5 * time.Second, RingTimeout: 3 * time.Second,
 		CommandTimeout: 15 * time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, DialInCoaching: true, Logger: log}
 	for _, o := range opts {
 		o(&so, &h.cfg)

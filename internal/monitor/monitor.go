@@ -30,8 +30,9 @@ type Monitor struct {
 
 	policy Policy
 
-	mu      sync.Mutex
-	changed chan struct{}
+	mu          sync.Mutex
+	changed     chan struct{}
+	otherSecret string // the fingerprint that other controllers announce, if it is not ours
 }
 
 var _ wire.Service = (*Monitor)(nil)
@@ -45,6 +46,9 @@ func New(cfg Config, st *state.Store) (*Monitor, error) {
 	}
 	if err := cfg.Settings.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.Secret.IsZero() {
+		return nil, errors.New("there is no secret to mark legs with: give --secret-file")
 	}
 	m := &Monitor{cfg: cfg, store: st, log: cfg.Logger, policy: cfg.Policy, changed: make(chan struct{})}
 	if m.policy == nil {
@@ -66,8 +70,14 @@ func New(cfg Config, st *state.Store) (*Monitor, error) {
 
 // Run controls the nodes until ctx ends. Sessions go on when it returns: they
 // live on the switch and in the store, and the next controller takes them over.
+// It does not begin while controllers run that have another secret.
 func (m *Monitor) Run(ctx context.Context) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.withdraw(ctx)
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.announce(ctx) })
 	for _, n := range m.nodes {
 		g.Go(func() error { return n.run(ctx) })
 	}
@@ -393,6 +403,9 @@ func (m *Monitor) Doctor(ctx context.Context) ([]wire.Finding, error) {
 		redis.Do = "start Redis, or give 'serve' its address with --redis; until then nobody can begin to listen or be given a voice"
 	}
 	out = append(out, redis)
+	if redis.OK {
+		out = append(out, m.secretFinding(ctx))
+	}
 	for _, n := range m.nodes {
 		out = append(out, n.doctor(ctx)...)
 	}

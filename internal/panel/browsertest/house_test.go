@@ -21,6 +21,7 @@ import (
 	"livemon/internal/guard"
 	"livemon/internal/monitor"
 	"livemon/internal/panel"
+	"livemon/internal/seal"
 	"livemon/internal/switchsim"
 	"livemon/internal/wire"
 	"livemon/state"
@@ -65,7 +66,7 @@ func build(t *testing.T, opts ...func(*switchsim.Options, *monitor.Config)) *hou
 	h := &house{t: t, door: &door{t: t}, may: map[string][]wire.Role{}, user: map[string]bool{}, leaks: map[leak]int{}}
 	log := logger()
 	so := switchsim.Options{ConferenceXML: fsconf.ConferenceXML(fsconf.Defaults())}
-	mc := monitor.Config{LeaseTTL: 2 * time.Second, SettleAfter: 200 * time.Millisecond, RingTimeout: 2 * time.Second,
+	mc := monitor.Config{Secret: seal.Random(), LeaseTTL: 2 * time.Second, SettleAfter: 200 * time.Millisecond, RingTimeout: 2 * time.Second,
 		BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, Logger: log}
 	for _, o := range opts {
 		o(&so, &mc)
