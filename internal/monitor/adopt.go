@@ -3,11 +3,13 @@ package monitor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"livemon/internal/fault"
 	"livemon/internal/fsapi"
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 )
@@ -27,37 +29,30 @@ func (n *node) adopt(ctx context.Context) error {
 		known[x.ID] = x
 	}
 	seen := map[string]bool{}
-	for _, leg := range n.legs() {
-		id := leg.Vars[varSession]
-		if id == "" {
+	for _, leg := range n.sessionLegs(known) {
+		id := leg.Mark.Session
+		x, ok := known[id]
+		if leg.Mark.Early && !(ok && beginning(x, leg)) {
+			n.dropStray(ctx, leg)
+			continue
+		}
+		if seen[id] || n.has(id) {
+			seen[id] = true
 			continue
 		}
 		seen[id] = true
-		if n.has(id) {
-			continue
-		}
 		if storeErr != nil && leg.Room != "" {
 			return storeErr // what was wanted of him may well be known: ask again
 		}
-		x, ok := known[id]
 		if !ok && n.endedBefore(ctx, id) && leg.Room != "" {
-			x = n.rebuilt(id, leg)
-			n.letGo(x, leg)
+			n.letGo(n.rebuilt(leg), leg)
 			continue
 		}
 		if !ok && leg.Room == "" {
-			// Nobody knows what he was waiting for.
-			if _, err := n.sw().API(ctx, fsapi.Kill(channelOf(leg.Channel))); err != nil && !isRefusal(err) {
-				n.log.Warn("a supervisor's leg without a session could not be hung up", "channel", leg.Channel, "error", err)
-			}
+			n.dropStray(ctx, leg) // nobody knows what he was waiting for
 			continue
 		}
-		if !ok {
-			x = n.rebuilt(id, leg)
-		} else {
-			x = n.believeLeg(x, leg)
-		}
-		n.readopt(ctx, x, leg, ok)
+		n.readopt(ctx, n.fromLeg(leg, x, ok), leg, ok)
 	}
 	for id, x := range known {
 		if seen[id] || n.has(id) {
@@ -79,31 +74,79 @@ func (n *node) adopt(ctx context.Context) error {
 	return nil
 }
 
-// believeLeg puts right whose session it is, by the marks that livemon put on its
-// leg: whoever can write to the store must not lend it somebody else's rights.
-func (n *node) believeLeg(x wire.Session, leg tracker.Leg) wire.Session {
-	if leg.Vars[varPhone] == "" {
-		return x // not marked yet
+// sessionLegs returns the legs that are supervisors' by their marks. Of two that
+// name one session the one that the store names comes first.
+func (n *node) sessionLegs(known map[string]wire.Session) []tracker.Leg {
+	legs := slices.DeleteFunc(n.legs(), func(l tracker.Leg) bool { return l.Mark.Session == "" })
+	slices.SortStableFunc(legs, func(a, b tracker.Leg) int {
+		switch isA, isB := known[a.Mark.Session].Channel == a.Channel, known[b.Mark.Session].Channel == b.Channel; {
+		case isA == isB:
+			return 0
+		case isA:
+			return -1
+		}
+		return 1
+	})
+	return legs
+}
+
+// beginning reports whether a session is one whose telephone is being rung on that
+// leg. Its mark was made before the leg was, so anybody who has seen it and could
+// choose a channel's id could have made the leg since.
+func beginning(x wire.Session, leg tracker.Leg) bool {
+	return x.Channel == leg.Channel && leg.Room == "" &&
+		(x.Status == wire.Requested || x.Status == wire.Ringing || x.Status == wire.Answered)
+}
+
+// dropStray hangs up a supervisor's leg that nobody waits for.
+func (n *node) dropStray(ctx context.Context, leg tracker.Leg) {
+	if leg.Room != "" {
+		n.log.Warn("a leg with a mark of livemon's is where livemon has not sent it: it is left alone", "channel", leg.Channel, "room", leg.Room)
+		return
 	}
-	coaching := leg.Vars[varCoaching] == "true"
-	if x.Account == leg.Vars[varAccount] && x.Coaching == coaching {
+	if _, err := n.sw().API(ctx, fsapi.Kill(channelOf(leg.Channel))); err != nil && !isRefusal(err) {
+		n.log.Warn("a supervisor's leg without a session could not be hung up", "channel", leg.Channel, "error", err)
+	}
+}
+
+// fromLeg is a session as it goes on. What it is, its leg says; the store adds
+// what was wanted of it and since when. So whoever can write to the store can lend
+// it neither somebody else's rights nor another leg, call or room.
+func (n *node) fromLeg(leg tracker.Leg, stored wire.Session, ok bool) wire.Session {
+	x := n.rebuilt(leg)
+	if !ok {
+		if x.Call == "" {
+			x.Follow = wire.FollowNext
+		}
 		return x
 	}
-	n.log.Error("the stored session is not the one that was begun: its leg is believed", "session", x.ID, "account", leg.Vars[varAccount], "stored", short(x.Account))
+	x.Status, x.Role, x.Desired, x.Follow, x.Since, x.Hold = stored.Status, stored.Role, stored.Desired, stored.Follow, stored.Since, stored.Hold
+	var other []string
+	for _, f := range []struct{ name, stored, leg string }{
+		{"account", stored.Account, x.Account}, {"supervisor", stored.Supervisor, x.Supervisor}, {"phone", stored.Phone, x.Phone},
+		{"channel", stored.Channel, x.Channel}, {"coaching", fmt.Sprint(stored.Coaching), fmt.Sprint(x.Coaching)},
+	} {
+		if f.stored != f.leg {
+			other = append(other, fmt.Sprintf("%s %q (not %q)", f.name, short(f.stored), short(f.leg)))
+		}
+	}
+	if len(other) == 0 {
+		return x
+	}
+	n.log.Error("the stored session is not the one that was begun: its leg is believed", "session", x.ID, "stored", strings.Join(other, ", "))
 	rec := record(x, "adopted", "controller")
-	rec.Detail = fmt.Sprintf("the store said account %q and coaching %t, the leg says %q and %t", short(x.Account), x.Coaching, leg.Vars[varAccount], coaching)
+	rec.Detail = "its leg was believed, where the store said " + strings.Join(other, ", ")
+	lease := n.fence()
 	n.journal.add(rec, func(ctx context.Context, rec wire.AuditRecord) error {
-		_, err := n.m.store.AppendAudit(ctx, rec)
-		return err
+		return n.m.store.SetSession(ctx, lease, x, &rec)
 	})
-	x.Account, x.Coaching = leg.Vars[varAccount], coaching
 	return x
 }
 
 // hushStrays ends whispering that belongs to no session.
 func (n *node) hushStrays(ctx context.Context) {
 	for _, leg := range n.legs() {
-		if id := leg.Vars[varWhisper]; id != "" && !n.has(id) {
+		if id := leg.Mark.Whisper; id != "" && !n.has(id) {
 			if _, err := n.sw().API(ctx, fsapi.Kill(channelOf(leg.Channel))); err != nil && !isRefusal(err) {
 				n.log.Warn("a whispering leg without a session could not be hung up", "channel", leg.Channel, "error", err)
 			}
@@ -149,18 +192,20 @@ func (n *node) has(id string) bool {
 }
 
 // rebuilt is a session as far as its leg tells.
-func (n *node) rebuilt(id string, leg tracker.Leg) wire.Session {
-	return wire.Session{ID: id, Supervisor: leg.Vars[varSupervisor], Account: leg.Vars[varAccount], Phone: leg.Vars[varPhone], Agent: leg.Vars[varAgent], Call: leg.Vars[varCall],
-		Coaching: leg.Vars[varCoaching] == "true", Status: wire.Answered, Role: wire.Joining, Desired: wire.Monitor, Follow: wire.FollowCall, Since: time.Now().UTC(),
+func (n *node) rebuilt(leg tracker.Leg) wire.Session {
+	m := leg.Mark
+	x := wire.Session{ID: m.Session, Supervisor: m.Supervisor, Account: m.Account, Phone: m.Phone, Agent: m.Agent, Call: m.Call,
+		Coaching: m.Coaching, Status: wire.Answered, Role: wire.Joining, Desired: wire.Monitor, Follow: wire.FollowCall, Since: time.Now().UTC(),
 		Node: n.name, Room: leg.Room, Channel: leg.Channel}
+	if x.Call == vigilID(x.ID) {
+		x.Call = ""
+	}
+	return x
 }
 
 // readopt puts a session back on its call.
 func (n *node) readopt(ctx context.Context, x wire.Session, leg tracker.Leg, stored bool) {
 	tc := n.callParties(x, leg)
-	if isVigil(x.Call) { // read from the leg
-		x.Call, x.Follow = "", wire.FollowNext
-	}
 	if x.Call == "" {
 		tc = n.vigilOf(x)
 	}
@@ -198,23 +243,23 @@ func (n *node) callParties(x wire.Session, leg tracker.Leg) tracker.Call {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	tc := tracker.Call{ID: x.Call, Node: n.name, Agent: x.Agent, Room: leg.Room, UserNumber: x.User}
-	if isVigil(tc.Room) {
+	if n.seal.IsWaitingRoom(tc.Room) {
 		tc.Room = "" // he is not in the call's room yet, or not any more
 	}
 	for _, l := range n.tracker.MarkedLegs() {
-		if l.Vars[varCall] != x.Call || l.Vars[varSession] != "" {
+		if x.Call == "" || l.Mark.Call != x.Call || l.Mark.Session != "" {
 			continue
 		}
-		switch l.Vars[varParty] {
-		case "pupil":
+		switch l.Mark.Party {
+		case seal.Pupil:
 			tc.Pupil = l.Channel
-		case "user":
+		case seal.User:
 			tc.User = l.Channel
 			if tc.UserNumber == "" {
 				tc.UserNumber = l.Number
 			}
 		}
-		if strings.HasPrefix(l.Room, roomPrefix) && tc.Room == "" {
+		if n.seal.IsRoom(l.Room) && tc.Room == "" {
 			tc.Room = l.Room
 		}
 	}
@@ -238,8 +283,8 @@ func (n *node) adoptRooms() {
 	defer n.mu.Unlock()
 	calls := map[string]*tracker.Call{}
 	for _, l := range n.tracker.MarkedLegs() {
-		id := l.Vars[varCall]
-		if !strings.HasPrefix(l.Room, roomPrefix) || id == "" || n.calls[id] != nil || l.Vars[varSession] != "" {
+		id := l.Mark.Call
+		if id == "" || n.calls[id] != nil || l.Mark.Session != "" || !n.seal.IsRoom(l.Room) {
 			continue
 		}
 		tc := calls[id]
@@ -247,7 +292,7 @@ func (n *node) adoptRooms() {
 			tc = &tracker.Call{ID: id, Node: n.name, Room: l.Room}
 			calls[id] = tc
 		}
-		if l.Vars[varParty] == "pupil" {
+		if l.Mark.Party == seal.Pupil {
 			tc.Pupil = l.Channel
 		} else {
 			tc.User = l.Channel

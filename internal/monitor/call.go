@@ -96,7 +96,7 @@ type call struct {
 }
 
 func newCall(n *node, tc tracker.Call) *call {
-	c := &call{n: n, id: tc.ID, vigil: isVigil(tc.Room), agent: tc.Agent, pupil: tc.Pupil, user: tc.User,
+	c := &call{n: n, id: tc.ID, vigil: n.seal.IsWaitingRoom(tc.Room), agent: tc.Agent, pupil: tc.Pupil, user: tc.User,
 		room: tc.Room, shop: n.isShop(tc.Room), queue: n.queueOf(tc.Pupil), over: make(chan struct{}), placeAt: time.Now(),
 		log: n.log.With("call", tc.ID, "agent", tc.Agent)}
 	c.box.wake = make(chan struct{}, 1)
@@ -335,7 +335,7 @@ func (c *call) view() callView {
 	v.settled = time.Since(c.placeAt) >= c.n.m.cfg.SettleAfter
 	if c.shop {
 		for _, l := range c.n.tracker.RoomMembers(c.room) {
-			if l.Channel != c.pupil && l.Vars[varSession] == "" {
+			if l.Channel != c.pupil && l.Mark.Session == "" {
 				v.others = true
 			}
 		}

@@ -14,6 +14,12 @@ import (
 // answered, and gives up by itself if nobody fetches it there.
 func (c *call) originate(ctx context.Context, s *session) {
 	x := s.x
+	mark, err := c.n.sign(x.Channel, supervisorMark(x, c.id))
+	if err != nil {
+		c.log.Error("the supervisor's leg could not be marked", "session", x.ID, "error", err)
+		c.end(s, fault.NotAllowed, "its names are too long: "+err.Error())
+		return
+	}
 	vars := []fsapi.Set{
 		{Name: fsapi.Name("origination_uuid"), Value: valueOf(x.Channel)},
 		{Name: fsapi.Name("originate_timeout"), Value: fsapi.Int(int(c.n.m.cfg.RingTimeout/time.Second) + 1)},
@@ -22,33 +28,17 @@ func (c *call) originate(ctx context.Context, s *session) {
 		{Name: fsapi.Name("hangup_after_bridge"), Value: fsapi.Bool(false)},
 		{Name: fsapi.Name("rtp_liberal_dtmf"), Value: fsapi.Bool(true)}, // his keys may also come as SIP INFO
 		{Name: fsapi.Name("origination_caller_id_name"), Value: fsapi.Const("livemon")},
-		markOf(varCall, c.id),
+		mark,
 	}
-	vars = append(vars, marks(x)...)
 	// His telephone shows whom he is about to hear, and not the customer's number.
 	if extension, _, _ := strings.Cut(x.Agent, "@"); validNumber(extension) {
 		vars = append(vars, fsapi.Set{Name: fsapi.Name("origination_caller_id_number"), Value: valueOf(extension)})
 	}
 	c.n.update(s, func(x *wire.Session) { x.Status = wire.Ringing })
-	err := c.n.background(ctx, fsapi.Originate(s.dial, vars...), func(reply string) { s.call.post(originated{s, reply}) })
+	err = c.n.background(ctx, fsapi.Originate(s.dial, vars...), func(reply string) { s.call.post(originated{s, reply}) })
 	if err != nil {
 		c.end(s, fault.Of(c.n.switchError(fault.PhoneNoAnswer, "originate", err)), reasonSwitch)
 	}
-}
-
-// marks are what a supervisor's leg says of his session.
-func marks(x wire.Session) []fsapi.Set {
-	out := []fsapi.Set{
-		markOf(varSession, x.ID),
-		markOf(varAgent, x.Agent),
-		markOf(varSupervisor, x.Supervisor),
-		markOf(varPhone, x.Phone),
-		{Name: fsapi.Name(varCoaching), Value: fsapi.Bool(x.Coaching)},
-	}
-	if x.Account != "" {
-		out = append(out, markOf(varAccount, x.Account))
-	}
-	return out
 }
 
 // background sends a command that takes its time. done is called with the
@@ -65,19 +55,6 @@ func (n *node) background(ctx context.Context, line fsapi.Line, done func(reply 
 		n.mu.Unlock()
 	}
 	return err
-}
-
-// markOf is a mark with what of a value can be written: anything else becomes an
-// underscore. It is there for people who look at the switch, and to find a session
-// again without a store.
-func markOf(name, value string) fsapi.Set {
-	value = strings.Map(func(r rune) rune {
-		if strings.ContainsRune(numberChars, r) {
-			return r
-		}
-		return '_'
-	}, value)
-	return fsapi.Set{Name: fsapi.Name(name), Value: valueOf(value)}
 }
 
 // answered is the outcome of originate.

@@ -9,7 +9,7 @@ import (
 	"livemon/internal/wire"
 )
 
-// newID returns 64 random bits: the names of sessions and rooms cannot be guessed.
+// newID returns 64 random bits: the ids of sessions cannot be guessed.
 func newID() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails: it ends the process instead

@@ -47,15 +47,19 @@ func (c *call) enter(ctx context.Context, s *session, room, call string) error {
 	// of the shop's own holds for supervisors too.
 	// The shop's own sounds would tell everybody there that he comes and goes: a
 	// member's own take their place.
+	mark, err := c.n.sign(s.x.Channel, supervisorMark(s.x, call))
+	if err != nil {
+		return err
+	}
 	quiet := fsapi.Const(noSound)
-	vars := append([]fsapi.Set{
+	vars := []fsapi.Set{
 		{Name: fsapi.Name("conference_enter_sound"), Value: quiet},
 		{Name: fsapi.Name("conference_exit_sound"), Value: quiet},
 		{Name: varTransfers, Value: fsapi.Int(70)},
 		{Name: fsapi.Name("conference_controls"), Value: fsapi.Const(fsconf.Controls)},
 		{Name: fsapi.Name("conference_enforce_security"), Value: fsapi.Bool(shop)},
-		markOf(varCall, call),
-	}, marks(s.x)...)
+		mark,
+	}
 	if _, err := c.api(ctx, fsapi.SetVars(channelOf(s.x.Channel), vars...)); err != nil {
 		return err
 	}
@@ -69,7 +73,7 @@ func (c *call) enter(ctx context.Context, s *session, room, call string) error {
 	}
 	apps = append(apps, fsapi.Join(roomOf(room), profile, fsapi.FlagMute, fsapi.FlagDeaf), fsapi.Park())
 	// A room that refuses him parks him, so that he can be told.
-	_, err := c.api(ctx, fsapi.Transfer(channelOf(s.x.Channel), apps...))
+	_, err = c.api(ctx, fsapi.Transfer(channelOf(s.x.Channel), apps...))
 	return err
 }
 

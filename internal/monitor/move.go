@@ -10,13 +10,14 @@ import (
 	"livemon/fsconf"
 	"livemon/internal/fault"
 	"livemon/internal/fsapi"
+	"livemon/internal/seal"
 	"livemon/internal/wire"
 )
 
 // move brings pupil and user from their bridge into a room of ours. If they do
 // not both arrive in time it is undone.
 func (c *call) move(ctx context.Context) {
-	room := roomPrefix + newID()
+	room := c.n.seal.Room(c.id, random())
 	c.n.mu.Lock()
 	c.n.byRoom[room] = c
 	c.n.mu.Unlock()
@@ -31,11 +32,17 @@ func (c *call) move(ctx context.Context) {
 	}
 	was := map[string]string{}
 	defer func() { c.restoreTransfers(ctx, was) }()
-	for _, leg := range []struct{ channel, party string }{{c.pupil, "pupil"}, {c.user, "user"}} {
+	for _, leg := range []struct {
+		channel string
+		mark    seal.Mark
+	}{{c.pupil, seal.Mark{Call: c.id, Party: seal.Pupil, Queue: c.queue}}, {c.user, seal.Mark{Call: c.id, Party: seal.User}}} {
 		transfers, err := c.api(ctx, fsapi.Get(channelOf(leg.channel), varTransfers))
 		if err == nil {
 			was[leg.channel] = strings.TrimSpace(transfers)
-			_, err = c.api(ctx, fsapi.SetVars(channelOf(leg.channel), markOf(varParty, leg.party), markOf(varCall, c.id), fsapi.Set{Name: varTransfers, Value: fsapi.Int(70)}))
+			var mark fsapi.Set
+			if mark, err = c.n.sign(leg.channel, leg.mark); err == nil {
+				_, err = c.api(ctx, fsapi.SetVars(channelOf(leg.channel), mark, fsapi.Set{Name: varTransfers, Value: fsapi.Int(70)}))
+			}
 		}
 		if err != nil {
 			c.moveFailed(ctx, err)
@@ -278,10 +285,9 @@ func (c *call) giveBack(ctx context.Context) bool {
 		delete(c.n.byRoom, c.room)
 		c.n.mu.Unlock()
 		c.room, c.fresh = "", false
-		for _, ch := range []string{c.pupil, c.user} {
-			// A leg that has hung up meanwhile needs no tidying.
-			_, _ = c.api(ctx, fsapi.Unset(channelOf(ch), fsapi.Name(varParty)))
-		}
+		// A leg that has hung up meanwhile needs no tidying.
+		_ = c.n.setMark(ctx, c.pupil, seal.Mark{Queue: c.queue})
+		_ = c.n.setMark(ctx, c.user, seal.Mark{})
 		c.holdMusic(ctx, c.holders(ctx))
 		return true
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"livemon/esl"
 	"livemon/internal/fault"
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 	"livemon/state"
@@ -24,24 +24,6 @@ var (
 	errAmbiguous = errors.New("ambiguous")
 )
 
-// roomPrefix begins the name of every room of ours.
-const roomPrefix = "lm-"
-
-// Channel variables that livemon sets, so that it can be seen from the switch
-// alone who is who.
-const (
-	varSession    = "livemon_session"    // a supervisor's leg: his session
-	varSupervisor = "livemon_supervisor" // and who he is
-	varAgent      = "livemon_agent"      // and whom he listens to
-	varAccount    = "livemon_account"    // and whose account is his, empty for the machine's token
-	varPhone      = "livemon_phone"
-	varCoaching   = "livemon_coaching"
-	varCall       = "livemon_call"    // every leg of a call that is, or was, monitored
-	varParty      = "livemon_party"   // pupil or user
-	varQueue      = "livemon_queue"   // a uuid-standby agent's leg: the agent, while his queue is kept from him
-	varWhisper    = "livemon_whisper" // both ends of a leg that carries a supervisor's voice to the pupil: his session
-)
-
 // node is one switch and everything that is known of it.
 type node struct {
 	m       *Monitor
@@ -49,6 +31,7 @@ type node struct {
 	addr    string
 	log     *slog.Logger
 	opts    esl.Options
+	seal    seal.Node
 	journal *journal
 	write   chan struct{} // the writer has something to store
 
@@ -73,7 +56,8 @@ type node struct {
 	jobs        map[string]func(reply string) // originates under way: what to do with the answer, with mu held
 	dirtyAgents map[string]*wire.Agent        // not stored yet; nil is a removal
 	dirtyCalls  map[string]*tracker.Call
-	replace     bool            // store everything anew
+	replace     bool // store everything anew
+	forged      forgeries
 	actors      *errgroup.Group // the calls' goroutines
 	actorCtx    context.Context
 }
@@ -82,7 +66,7 @@ const keepEnded = time.Hour
 
 func newNode(m *Monitor, nc NodeConfig) *node {
 	log := m.log.With("node", nc.Name)
-	n := &node{m: m, name: nc.Name, addr: nc.Addr, log: log,
+	n := &node{m: m, name: nc.Name, addr: nc.Addr, log: log, seal: m.cfg.Secret.On(nc.Name),
 		opts: esl.Options{Addr: nc.Addr, Password: nc.Password, CommandTimeout: m.cfg.CommandTimeout, DialTimeout: m.cfg.CommandTimeout,
 			Heartbeat: m.cfg.Heartbeat, BackoffMin: m.cfg.BackoffMin, BackoffMax: m.cfg.BackoffMax, Logger: log},
 		write:    make(chan struct{}, 1),
@@ -95,7 +79,7 @@ func newNode(m *Monitor, nc NodeConfig) *node {
 
 // reset forgets what was learnt from the switch.
 func (n *node) reset() {
-	n.tracker = tracker.New(n.name, tracker.Options{OurRoom: func(room string) bool { return strings.HasPrefix(room, roomPrefix) }})
+	n.tracker = tracker.New(n.name, tracker.Options{OurRoom: n.seal.IsRoom, OpenMark: n.openMark})
 	n.calls, n.byChannel, n.byRoom = map[string]*call{}, map[string]*call{}, map[string]*call{}
 	n.jobs, n.byLeg = map[string]func(string){}, map[string]*session{}
 	n.cleanUp()

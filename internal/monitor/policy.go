@@ -93,7 +93,7 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 	see(user)
 	if n.isShop(room) {
 		for _, l := range n.tracker.RoomMembers(room) {
-			if l.Channel != pupil && l.Channel != user && l.Vars[varSession] == "" {
+			if l.Channel != pupil && l.Channel != user && l.Mark.Session == "" {
 				see(l.Channel)
 			}
 		}

@@ -2,11 +2,11 @@ package monitor
 
 import (
 	"context"
-	"encoding/base64"
 	"strings"
 	"time"
 
 	"livemon/internal/fsapi"
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 )
 
@@ -46,7 +46,7 @@ func (c *call) guard(ctx context.Context) error {
 		c.log.Warn("the queue cannot be kept from this agent: his name holds a quote")
 		return nil
 	}
-	if _, err := c.api(ctx, fsapi.SetVar(channelOf(c.pupil), fsapi.Name(varQueue), queueMark(pupil.CCAgent))); err != nil {
+	if err := c.n.setMark(ctx, c.pupil, seal.Mark{Call: c.id, Party: seal.Pupil, Queue: pupil.CCAgent}); err != nil {
 		return err
 	}
 	if _, err := c.api(ctx, fsapi.NotReady(agentOf(pupil.CCAgent), time.Now().Add(guardTime))); err != nil {
@@ -64,7 +64,11 @@ func (c *call) keepGuard(ctx context.Context, v callView) bool {
 	}
 	together := v.pupil == bridged && v.user == bridged || v.pupil == inRoom && v.user == inRoom
 	if v.pupil == gone || v.user == gone || !together && v.settled {
-		c.n.freeAgent(ctx, c.queue, c.pupil)
+		var left seal.Mark
+		if v.pupil == inRoom {
+			left = seal.Mark{Call: c.id, Party: seal.Pupil}
+		}
+		c.n.freeAgent(ctx, c.queue, c.pupil, left)
 		c.queue = ""
 		return false
 	}
@@ -86,8 +90,9 @@ func (c *call) keepGuard(ctx context.Context, v callView) bool {
 }
 
 // freeAgent gives a uuid-standby agent back to his queue: he wraps up, and waits
-// for the next call, as if the queue had seen his call end.
-func (n *node) freeAgent(ctx context.Context, agent, leg string) {
+// for the next call, as if the queue had seen his call end. left is the mark that
+// his leg keeps.
+func (n *node) freeAgent(ctx context.Context, agent, leg string, left seal.Mark) {
 	n.mu.Lock()
 	wrapUp, _ := n.tracker.Standby(agent)
 	n.mu.Unlock()
@@ -99,11 +104,13 @@ func (n *node) freeAgent(ctx context.Context, agent, leg string) {
 	for _, line := range []fsapi.Line{
 		fsapi.NotReady(agentOf(agent), time.Now().Add(wrapUp)),
 		fsapi.SetAgentState(agentOf(agent), state),
-		fsapi.Unset(channelOf(leg), fsapi.Name(varQueue)),
 	} {
 		if _, err := sw.API(ctx, line); err != nil && !isRefusal(err) {
 			n.log.Warn("an agent could not be given back to his queue", "agent", agent, "error", err)
 		}
+	}
+	if err := n.setMark(ctx, leg, left); err != nil && !isRefusal(err) {
+		n.log.Warn("an agent's leg still says that he is kept from his queue", "agent", agent, "error", err)
 	}
 }
 
@@ -116,18 +123,12 @@ func (n *node) queueOf(pupil string) string {
 	return ""
 }
 
-// queueMark is an agent's name as a mark: it may hold blanks.
-func queueMark(agent string) fsapi.Value {
-	return valueOf(base64.RawURLEncoding.EncodeToString([]byte(agent)))
-}
-
 // queueAgent is the agent of a leg's mark, or "".
 func queueAgent(l tracker.Leg) string {
-	name, err := base64.RawURLEncoding.DecodeString(l.Vars[varQueue])
-	if err != nil || !agentName(string(name)) {
+	if !agentName(l.Mark.Queue) {
 		return ""
 	}
-	return string(name)
+	return l.Mark.Queue
 }
 
 // adoptGuards sees to agents whom a controller that is gone kept from their
@@ -152,7 +153,9 @@ func (n *node) adoptGuards(ctx context.Context) {
 			n.actors.Go(func() error { c.run(n.actorCtx); return nil })
 			n.mu.Unlock()
 		default:
-			n.freeAgent(ctx, agent, leg.Channel)
+			left := leg.Mark
+			left.Queue = ""
+			n.freeAgent(ctx, agent, leg.Channel, left)
 		}
 	}
 }

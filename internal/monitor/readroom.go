@@ -46,7 +46,7 @@ func (c *call) who() conference.Who {
 	}
 	unknown := map[string]bool{}
 	for _, l := range c.n.tracker.RoomMembers(c.room) {
-		if l.Vars[varSession] != "" && sessions[l.Channel] == "" {
+		if l.Mark.Session != "" && sessions[l.Channel] == "" {
 			unknown[l.Channel] = true
 		}
 	}

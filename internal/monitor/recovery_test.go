@@ -244,7 +244,7 @@ func failAt(t *testing.T, n int, f switchsim.Fault) {
 	c := h.call("5550100", "1001")
 	var seen atomic.Int32
 	// The n-th command that belongs to the session fails.
-	f.Match = regexp.MustCompile(`originate|uuid_setvar|uuid_transfer|uuid_bridge|uuid_kill|conference lm-`)
+	f.Match = regexp.MustCompile(`originate|uuid_setvar|uuid_transfer|uuid_bridge|uuid_kill|conference lmw?-`)
 	count := switchsim.Fault{Match: f.Match, Times: n, Before: func() { seen.Add(1) }}
 	remove := h.sim.Inject(count)
 	defer remove()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"livemon/fsconf"
@@ -251,7 +250,7 @@ func (n *node) profileReady(ctx context.Context, room string) error {
 	return nil
 }
 
-func (n *node) isShop(room string) bool { return room != "" && !strings.HasPrefix(room, roomPrefix) }
+func (n *node) isShop(room string) bool { return room != "" && !n.seal.IsRoom(room) }
 
 // refused records that a request was refused.
 func (n *node) refused(x wire.Session, by wire.Actor, err error) {

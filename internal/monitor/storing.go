@@ -3,7 +3,6 @@ package monitor
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"livemon/internal/tracker"
@@ -74,11 +73,11 @@ func (n *node) storeChanges(ctx context.Context) error {
 		n.mu.Unlock()
 		var err error
 		if replace {
-			err = errors.Join(n.m.store.ReplaceAgents(ctx, lease, agents), n.m.store.ReplaceCalls(ctx, lease, stored(calls)))
+			err = errors.Join(n.m.store.ReplaceAgents(ctx, lease, agents), n.m.store.ReplaceCalls(ctx, lease, n.stored(calls)))
 		} else {
 			changed, removed := split(dirtyAgents)
 			changedCalls, removedCalls := split(dirtyCalls)
-			err = errors.Join(n.m.store.PutAgents(ctx, lease, changed, removed), n.m.store.PutCalls(ctx, lease, stored(changedCalls), removedCalls))
+			err = errors.Join(n.m.store.PutAgents(ctx, lease, changed, removed), n.m.store.PutCalls(ctx, lease, n.stored(changedCalls), removedCalls))
 		}
 		if err != nil && ctx.Err() == nil {
 			n.log.Warn("agents and calls could not be stored", "error", err)
@@ -104,11 +103,11 @@ func split[T any](dirty map[string]*T) (changed []T, removed []string) {
 	return changed, removed
 }
 
-func stored(calls []tracker.Call) []state.Call {
+func (n *node) stored(calls []tracker.Call) []state.Call {
 	out := make([]state.Call, 0, len(calls))
 	for _, c := range calls {
 		out = append(out, state.Call{ID: c.ID, Node: c.Node, Agent: c.Agent, Pupil: c.Pupil, User: c.User, UserNumber: c.UserNumber,
-			Direction: c.Direction, Queue: c.Queue, Room: c.Room, Ours: strings.HasPrefix(c.Room, roomPrefix), Since: c.Since})
+			Direction: c.Direction, Queue: c.Queue, Room: c.Room, Ours: n.seal.IsRoom(c.Room), Since: c.Since})
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package monitor
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"livemon/internal/fault"
@@ -15,16 +14,17 @@ import (
 // where he hears nothing, his keys work, and the switch goes on sending to his
 // telephone. What sees to him there is a call without parties: a vigil.
 
-// waitPrefix begins the name of every room of that kind.
-const waitPrefix = roomPrefix + "w-"
-
 // vigilLook is how often it is looked for the agent's next call even though no
 // event spoke of one.
 const vigilLook = time.Second
 
-// vigilOf describes the vigil of a session.
+// vigilID is the id of a session's vigil, where others have a call's.
+func vigilID(session string) string { return "waiting-" + session }
+
+// vigilOf describes the vigil of a session. Its room is always the same one, so
+// that it is found again.
 func (n *node) vigilOf(x wire.Session) tracker.Call {
-	return tracker.Call{ID: waitPrefix + x.ID, Node: n.name, Agent: x.Agent, Room: waitPrefix + x.ID}
+	return tracker.Call{ID: vigilID(x.ID), Node: n.name, Agent: x.Agent, Room: n.seal.WaitingRoom(x.ID, [16]byte{})}
 }
 
 // nextCall returns the agent's call, if there is something to listen to and it
@@ -152,9 +152,6 @@ func (c *call) put(ctx context.Context, s *session, tc tracker.Call, event strin
 		c.dismiss(ctx, s, fault.Of(err), err.Error())
 	}
 }
-
-// isVigil tells whether a room is one that somebody waits in.
-func isVigil(room string) bool { return strings.HasPrefix(room, waitPrefix) }
 
 // wakeVigils tells those who wait for an agent that something about his calls
 // has changed. n.mu is held.

@@ -9,6 +9,7 @@ import (
 	"livemon/conference"
 	"livemon/internal/fault"
 	"livemon/internal/fsapi"
+	"livemon/internal/seal"
 	"livemon/internal/wire"
 )
 
@@ -31,13 +32,17 @@ func (c *call) whisper(ctx context.Context, s *session) (bool, error) {
 		return true, nil
 	}
 	leg := newUUID()
-	line := conference.WhisperLine(channelOf(leg), channelOf(c.pupil), channelOf(s.x.Channel), markOf(varWhisper, s.x.ID))
+	mark, err := c.n.sign(leg, seal.Mark{Whisper: s.x.ID})
+	if err != nil {
+		return false, err
+	}
+	line := conference.WhisperLine(channelOf(leg), channelOf(c.pupil), channelOf(s.x.Channel), mark)
 	reply := ""
 	s.taps = append(s.taps, leg) // whatever is answered, or is not
 	c.n.mu.Lock()
 	c.n.watch(c, leg)
 	c.n.mu.Unlock()
-	err := c.n.background(ctx, line, func(r string) {
+	err = c.n.background(ctx, line, func(r string) {
 		reply = r
 		c.post(roomChanged{})
 	})
@@ -133,7 +138,7 @@ func (n *node) whispering(session string) []string {
 	defer n.mu.Unlock()
 	var out []string
 	for _, l := range n.tracker.MarkedLegs() {
-		if session != "" && l.Vars[varWhisper] == session {
+		if session != "" && l.Mark.Whisper == session {
 			out = append(out, l.Channel)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/seal"
 	"livemon/internal/wire"
 )
 
@@ -40,7 +41,12 @@ type Leg struct {
 	Member     int    // its member id there
 	Created    time.Time
 	AnsweredAt time.Time
-	Vars       map[string]string // the livemon_* variables seen, by name; not to be changed
+	Mark       seal.Mark // what livemon has noted on it, as far as Options.OpenMark believes it
+}
+
+// Sealed is the leg as a mark is bound to it.
+func (l Leg) Sealed() seal.Leg {
+	return seal.Leg{Channel: l.Channel, Inbound: l.Direction == Inbound, Created: l.Created}
 }
 
 // Call is an agent's call. See the package's documentation for its id.
@@ -75,12 +81,14 @@ func (c Changes) Empty() bool {
 
 // Options say what is livemon's own on the switch. The zero value will do.
 type Options struct {
-	// OurRoom tells livemon's rooms from the shop's. By default the name's
-	// prefix is "lm-".
+	// OurRoom reports whether a room is livemon's, and not the shop's. By default
+	// none is.
 	OurRoom func(room string) bool
-	// IsSupervisorLeg tells supervisors' legs from everybody else's. By default
-	// they carry the channel variable livemon_session or, where they only carry a
-	// supervisor's voice, livemon_whisper.
+	// OpenMark returns the mark that a leg's variable holds, or none if livemon has
+	// not put it there. By default there are none.
+	OpenMark func(l Leg, value string) seal.Mark
+	// IsSupervisorLeg reports whether a leg is a supervisor's. By default its mark
+	// names a session, or one whose supervisor's voice the leg carries.
 	IsSupervisorLeg func(l Leg) bool
 }
 
@@ -98,6 +106,7 @@ const (
 type Tracker struct {
 	node       string
 	ourRoom    func(string) bool
+	open       func(Leg, string) seal.Mark
 	supervisor func(Leg) bool
 
 	legs   map[string]*leg            // by channel
@@ -122,6 +131,7 @@ func New(node string, o Options) *Tracker {
 	t := &Tracker{
 		node:       node,
 		ourRoom:    o.OurRoom,
+		open:       o.OpenMark,
 		supervisor: o.IsSupervisorLeg,
 		legs:       map[string]*leg{},
 		rooms:      map[string]map[string]*leg{},
@@ -132,10 +142,10 @@ func New(node string, o Options) *Tracker {
 		dead:       newRecent(maxDead),
 	}
 	if t.ourRoom == nil {
-		t.ourRoom = func(room string) bool { return strings.HasPrefix(room, "lm-") }
+		t.ourRoom = func(string) bool { return false }
 	}
 	if t.supervisor == nil {
-		t.supervisor = func(l Leg) bool { return l.Vars["livemon_session"] != "" || l.Vars["livemon_whisper"] != "" }
+		t.supervisor = func(l Leg) bool { return l.Mark.Session != "" || l.Mark.Whisper != "" }
 	}
 	return t
 }

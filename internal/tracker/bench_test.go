@@ -16,7 +16,7 @@ func load2000(tb testing.TB) (*tracker.Tracker, *model) {
 		users = append(users, fmt.Sprint(10000+i))
 	}
 	m := newModel(users...)
-	tr := tracker.New("node1", tracker.Options{})
+	tr := tracker.New("node1", ours)
 	if _, err := tr.Load(m.snapshot()); err != nil {
 		tb.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func BenchmarkMemory(b *testing.B) {
 		m := newModel()
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		tr := tracker.New("node1", tracker.Options{})
+		tr := tracker.New("node1", ours)
 		m.handle = func(e *esl.Event) { tr.Apply(e) }
 		for i := range 2000 {
 			user := fmt.Sprint(10000 + i)

@@ -32,7 +32,7 @@ func Headers() []string {
 		"Action", "Conference-Name", "Member-ID",
 		"CC-Action", "CC-Agent", "CC-Agent-Status", "CC-Agent-Type", "CC-Agent-Contact", "CC-Agent-Bridged",
 		"from-user", "from-host", "user", "host", "call-id", "expires",
-	}, livemonHeaders...)
+	}, markHeader)
 }
 
 // Apply takes one event and returns what it changed. Events that say nothing

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"livemon/esl"
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 )
 
@@ -26,7 +27,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(s.Channels, s.Calls, []byte(`{"row_count":1,"rows":[{"reg_user":"1001","realm":"x","expires":"9"}]}`), s.Conferences, s.CCAgents, s.Users, "b")
 	f.Add([]byte(`{"rows":[{"uuid":1,"direction":null,"created_epoch":{}}]}`), []byte(`{"rows":[null]}`), []byte("-ERR"), []byte(`[null,{"members":[null]}]`), "-ERR", "", "_undef_")
 	f.Fuzz(func(t *testing.T, channels, calls, regs, rooms []byte, agents, users, v string) {
-		tr, mirror := tracker.New("n", tracker.Options{}), newMirror()
+		tr, mirror := tracker.New("n", ours), newMirror()
 		m := newModel("1001")
 		c, err := tr.Load(m.snapshot())
 		if err != nil {
@@ -35,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 		mirror.apply(t, c)
 		before := table(tr)
 		s := tracker.Snapshot{Channels: channels, Calls: calls, Registrations: regs, Conferences: rooms, CCAgents: agents, Users: users, Time: epoch}
-		s.Vars = map[string]map[string]string{"a": {"cc_side": v, "cc_agent": v, "last_bridge_to": v, "answered_time": v, "presence_id": v}, "b": {"last_bridge_to": "a", "livemon_session": v}}
+		s.Vars = map[string]map[string]string{"a": {"cc_side": v, "cc_agent": v, "last_bridge_to": v, "answered_time": v, "presence_id": v}, "b": {"last_bridge_to": "a", seal.Variable: v}}
 		c, err = tr.Load(s)
 		if err != nil && (!c.Empty() || table(tr) != before) {
 			t.Fatalf("%v, and yet %+v", err, c)
@@ -55,7 +56,7 @@ func FuzzApply(f *testing.F) {
 	f.Add("Event-Name: CUSTOM\nEvent-Subclass: callcenter::info\nCC-Action: agent-contact-change\nCC-Agent: x\nCC-Agent-Contact: [a]{b}user/1@x")
 	f.Add("Event-Name: CUSTOM\nEvent-Subclass: sofia::register\nfrom-user: 1\nfrom-host: x\ncall-id: c\nexpires: 99999999999999999999")
 	f.Fuzz(func(t *testing.T, text string) {
-		tr, mirror := tracker.New("n", tracker.Options{}), newMirror()
+		tr, mirror := tracker.New("n", ours), newMirror()
 		mirror.apply(t, tr.SetUser("1@x", true))
 		for block := range strings.SplitSeq(text, "\n\n") {
 			h := map[string]string{}

@@ -1,13 +1,14 @@
 package tracker
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"strings"
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/seal"
 )
 
 // leg is what is known of a channel beyond what others may see of it.
@@ -17,6 +18,7 @@ type leg struct {
 	remote     string // the number at the other end, as the switch gave it when the leg began
 	gateway    bool   // the leg goes out through a gateway: a user's, whatever it calls itself
 	supervisor bool
+	mark       string // the variable that Mark was read from, opened or not
 	user       *user  // the owner of the presence id, where it is known or being asked for
 	agent      *agent // whose leg it is, nil if it is no agent's
 
@@ -30,18 +32,10 @@ type leg struct {
 	reported bool
 }
 
-// livemonVars are the channel variables of livemon's own that are kept.
-var livemonVars = []string{"livemon_session", "livemon_supervisor", "livemon_account", "livemon_agent", "livemon_phone", "livemon_coaching", "livemon_call", "livemon_party", "livemon_whisper", "livemon_queue"}
-
-const variable = "variable_"
-
-var livemonHeaders = func() []string {
-	out := make([]string, len(livemonVars))
-	for i, v := range livemonVars {
-		out[i] = variable + v
-	}
-	return out
-}()
+const (
+	variable   = "variable_"
+	markHeader = variable + seal.Variable
+)
 
 // newLeg makes a leg, or returns nil if there is no room for another.
 func (t *Tracker) newLeg(channel string) *leg {
@@ -94,11 +88,8 @@ func (t *Tracker) fill(l *leg, e *esl.Event) {
 	if !l.gateway && e.Get("variable_sip_gateway_name") != "" {
 		l.gateway, who = true, true
 	}
-	for i, h := range livemonHeaders {
-		if v := e.Get(h); v != "" && v != l.Vars[livemonVars[i]] {
-			t.setVar(l, livemonVars[i], v)
-			who = true
-		}
+	if v := e.Get(markHeader); v != "" && v != l.mark || who && l.mark != "" {
+		who = t.openMark(l, cmp.Or(v, l.mark)) || who
 	}
 	if who {
 		t.identify(l)
@@ -190,14 +181,22 @@ func (t *Tracker) fillQueue(l *leg, side, cc, queue string) bool {
 	return changed
 }
 
-// setVar replaces the map instead of changing it: copies of the leg share it.
-func (t *Tracker) setVar(l *leg, key, value string) {
-	vars := maps.Clone(l.Vars)
-	if vars == nil {
-		vars = map[string]string{}
+// openMark takes a leg's mark from its variable, and reports whether it is
+// another one now. It is opened when it is certain which leg that is.
+func (t *Tracker) openMark(l *leg, value string) bool {
+	if len(value) > seal.MaxValue {
+		value = ""
 	}
-	vars[key] = strings.Clone(name(value))
-	l.Vars = vars
+	if value != l.mark {
+		l.mark = strings.Clone(value)
+	}
+	var m seal.Mark
+	if l.mark != "" && l.Direction != "" && t.open != nil {
+		m = t.open(l.Leg, l.mark)
+	}
+	changed := m != l.Mark
+	l.Mark = m
+	return changed
 }
 
 func (t *Tracker) answered(l *leg, at time.Time) {
@@ -411,4 +410,7 @@ func (t *Tracker) rename(from, to string) {
 	}
 	t.dead.add(from)
 	t.dead.remove(to)
+	if t.openMark(l, l.mark) {
+		t.identify(l)
+	}
 }

@@ -3,15 +3,16 @@ package tracker
 import (
 	"slices"
 	"strings"
+
+	"livemon/internal/seal"
 )
 
-// MarkedLegs returns the legs that carry a livemon_* variable, in the order of
-// their channels: supervisors' legs, and the parties of calls that are or were
-// monitored.
+// MarkedLegs returns the legs that livemon has marked, in the order of their
+// channels: supervisors' legs, and the parties of calls that are monitored.
 func (t *Tracker) MarkedLegs() []Leg {
 	var out []Leg
 	for _, l := range t.legs {
-		if len(l.Vars) > 0 {
+		if l.Mark != (seal.Mark{}) {
 			out = append(out, l.Leg)
 		}
 	}

@@ -70,7 +70,7 @@ func (m *mirror) check(t failer, tr *tracker.Tracker) {
 			t.Fatalf("call %+v has the pupil's leg %+v, %v", c, pupil, ok)
 		}
 		if c.User != "" {
-			if user, ok := tr.Leg(c.User); !ok || user.Vars["livemon_session"] != "" {
+			if user, ok := tr.Leg(c.User); !ok || user.Mark.Session != "" {
 				t.Fatalf("call %+v has the user's leg %+v, %v", c, user, ok)
 			}
 		}

@@ -6,14 +6,25 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 )
 
 const domain = "example.com"
+
+// ours says what is livemon's own in these tests, without a key.
+var ours = tracker.Options{
+	OurRoom: func(room string) bool { return strings.HasPrefix(room, "lm-") },
+	OpenMark: func(_ tracker.Leg, value string) seal.Mark {
+		session, _ := strings.CutPrefix(value, "session=")
+		return seal.Mark{Session: session}
+	},
+}
 
 var epoch = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 
@@ -254,7 +265,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, users ...string) *world {
-	w := &world{model: newModel(users...), t: t, tr: tracker.New("node1", tracker.Options{}), mirror: newMirror()}
+	w := &world{model: newModel(users...), t: t, tr: tracker.New("node1", ours), mirror: newMirror()}
 	w.load()
 	w.handle = func(e *esl.Event) { w.took(w.tr.Apply(e)) }
 	return w

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 )
 
@@ -37,7 +38,7 @@ func TestEventsAndFullReadsAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel("1001", "1002", "1003")
 		m.agents = agentColumns + agentRow("ag1", "user/1001@example.com", "Available", 0, 0)
-		tr, mirror := tracker.New("n", tracker.Options{}), newMirror()
+		tr, mirror := tracker.New("n", ours), newMirror()
 		load := func(tr *tracker.Tracker) tracker.Changes {
 			c, err := tr.Load(m.snapshot())
 			if err != nil {
@@ -60,7 +61,7 @@ func TestEventsAndFullReadsAgree(t *testing.T) {
 			}
 			return m.channels[rapid.SampledFrom(slices.Sorted(maps.Keys(m.channels))).Draw(t, label)]
 		}
-		supervisor := func(c *channel) bool { return c.vars["livemon_session"] != "" }
+		supervisor := func(c *channel) bool { return c.vars[seal.Variable] != "" }
 		steps := rapid.IntRange(1, 60).Draw(t, "steps")
 		for range steps {
 			switch rapid.SampledFrom([]string{"create", "create", "answer", "bridge", "bridge", "part", "ours", "ours", "shop", "leave", "hold", "hangup", "return"}).Draw(t, "op") {
@@ -74,7 +75,7 @@ func TestEventsAndFullReadsAgree(t *testing.T) {
 					presence, dir = ext("1001"), tracker.Outbound
 					vars = []string{"cc_side", "agent", "cc_agent", "ag1", "cc_queue", "q"}
 				case "supervisor":
-					presence, vars = ext("1003"), []string{"livemon_session", "s"}
+					presence, vars = ext("1003"), []string{seal.Variable, "session=s"}
 				case "555":
 				default:
 					presence = ext(who)
@@ -131,7 +132,7 @@ func TestEventsAndFullReadsAgree(t *testing.T) {
 		if got := tr.Legs(); got != len(m.channels) {
 			t.Fatalf("%d legs of %d channels", got, len(m.channels))
 		}
-		fresh := tracker.New("n", tracker.Options{})
+		fresh := tracker.New("n", ours)
 		load(fresh)
 		if a, b := essence(tr), essence(fresh); a != b {
 			t.Fatalf("by events:\n%s\nby a full read:\n%s", a, b)
@@ -165,7 +166,7 @@ func ids(tr *tracker.Tracker) map[string]string {
 func TestAnyOrder(t *testing.T) {
 	names := append(tracker.Events(), "CHANNEL_DESTROY", "CHANNEL_STATE", "HEARTBEAT", "")
 	rapid.Check(t, func(t *rapid.T) {
-		tr, mirror := tracker.New("n", tracker.Options{}), newMirror()
+		tr, mirror := tracker.New("n", ours), newMirror()
 		id := rapid.SampledFrom([]string{"a", "b", "c", "d", ""})
 		one := func(label string, of ...string) string { return rapid.SampledFrom(append(of, "")).Draw(t, label) }
 		for range rapid.IntRange(1, 80).Draw(t, "events") {
@@ -178,7 +179,7 @@ func TestAnyOrder(t *testing.T) {
 				"Channel-Presence-ID": one("presence", "1@x", "2@x"), "Action": one("action", "add-member", "del-member", "conference-destroy", "floor-change"),
 				"Conference-Name": one("room", "lm-1", "lm-2", "shop"), "Member-ID": one("member", "1", "2"),
 				"variable_cc_side": one("side", "agent", "member"), "variable_cc_agent": one("agent", "x", "1@x"),
-				"variable_livemon_session": one("session", "s"), "CC-Agent": one("cc", "x", "1@x"), "CC-Agent-Status": one("status", "Logged Out", "Available"),
+				"variable_" + seal.Variable: one("session", "session=s"), "CC-Agent": one("cc", "x", "1@x"), "CC-Agent-Status": one("status", "Logged Out", "Available"),
 				"CC-Action":        one("ccaction", "agent-add", "agent-status-change", "agent-contact-change", "bridge-agent-end"),
 				"CC-Agent-Contact": one("contact", "user/1@x", "user/2", "user/2@x"), "CC-Agent-Type": one("type", "uuid-standby"), "CC-Agent-Bridged": "true",
 				"from-user": one("user", "1", "2"), "from-host": "x", "user": "1", "host": "x", "call-id": one("call", "r1", "r2"), "expires": "9",

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"livemon/internal/seal"
 )
 
 // ReadError is an answer of the switch that could not be understood.
@@ -330,7 +332,7 @@ func (r *read) parseUsers(s string) error {
 // whose leg a channel is where the channel does not.
 func (r *read) parseVars(vars map[string]map[string]string) {
 	r.vars = make(map[string]map[string]string, len(vars))
-	wanted := SnapshotVars()
+	wanted := append(SnapshotVars(), createdTime)
 	for channel, of := range vars {
 		if of == nil {
 			continue
@@ -340,6 +342,9 @@ func (r *read) parseVars(vars map[string]map[string]string) {
 			if v := of[k]; v != "" && v != "_undef_" && !strings.HasPrefix(v, "-ERR") {
 				clean[k] = name(v)
 			}
+		}
+		if v := of[seal.Variable]; v != "" && len(v) <= seal.MaxValue {
+			clean[seal.Variable] = v // only whole does it open
 		}
 		r.vars[channel] = clean
 	}

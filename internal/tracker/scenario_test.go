@@ -54,7 +54,7 @@ func TestScenarios(t *testing.T) {
 
 func replay(t *testing.T, scenario string) string {
 	var out strings.Builder
-	tr := tracker.New("node1", tracker.Options{})
+	tr := tracker.New("node1", ours)
 	mirror := newMirror()
 	var step string
 	var headers map[string]string

@@ -3,12 +3,12 @@ package tracker
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"livemon/internal/fsapi"
+	"livemon/internal/seal"
 )
 
 // Snapshot is a full read of the switch: the answers to SnapshotCommands, and
@@ -39,8 +39,12 @@ func SnapshotCommands() []fsapi.Line {
 // one at a time, or with DumpVars all at once.
 func SnapshotVars() []string {
 	return append([]string{"cc_agent", "cc_side", "cc_queue", "presence_id", "dialed_user", "dialed_domain",
-		"sip_gateway_name", "last_bridge_to", "answered_time"}, livemonVars...)
+		"sip_gateway_name", "last_bridge_to", "answered_time"}, seal.Variable)
 }
+
+// createdTime stands, in what DumpVars returns, for the moment at which the switch
+// made the channel. The table has it in whole seconds only.
+const createdTime = "created_time"
 
 // DumpVars returns SnapshotVars out of an answer to "uuid_dump CHANNEL json". It
 // is nil where there is no such answer, as when the channel has gone.
@@ -58,6 +62,10 @@ func DumpVars(dump []byte) map[string]string {
 	// Not a variable of the channel's own: uuid_getvar makes it up from this.
 	if at := all["Caller-Channel-Answered-Time"]; at != "" {
 		vars["answered_time"] = string(at)
+	}
+	// Neither is this, and a variable of that name does not count.
+	if at := all["Caller-Channel-Created-Time"]; at != "" {
+		vars[createdTime] = string(at)
 	}
 	return vars
 }
@@ -259,9 +267,10 @@ func (t *Tracker) loadLeg(l *leg, c *channelRow, vars map[string]string) {
 	if vars != nil {
 		l.CCAgent, l.CCSide, l.Queue = vars["cc_agent"], vars["cc_side"], vars["cc_queue"]
 		l.gateway = vars["sip_gateway_name"] != ""
-		if own := ownVars(vars); !maps.Equal(own, l.Vars) {
-			l.Vars = own
+		if at := micros(vars[createdTime]); !at.IsZero() {
+			l.Created = at
 		}
+		t.openMark(l, vars[seal.Variable])
 	}
 	id := c.presence
 	if id == "" {
@@ -279,19 +288,6 @@ func (t *Tracker) loadLeg(l *leg, c *channelRow, vars map[string]string) {
 		l.Answered, l.AnsweredAt = true, at
 	}
 	l.Held = c.held
-}
-
-func ownVars(vars map[string]string) map[string]string {
-	var own map[string]string
-	for _, k := range livemonVars {
-		if v := vars[k]; v != "" {
-			if own == nil {
-				own = map[string]string{}
-			}
-			own[k] = v
-		}
-	}
-	return own
 }
 
 func (t *Tracker) loadBridges(r *read) {

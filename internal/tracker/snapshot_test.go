@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 )
 
@@ -46,13 +47,13 @@ func TestRealTables(t *testing.T) {
 		t.Error(got)
 	}
 	vars := tracker.DumpVars(read("uuid-dump.json"))
-	if want := map[string]string{"presence_id": "1001@127.0.0.1", "dialed_user": "1001", "dialed_domain": "127.0.0.1", "last_bridge_to": a, "answered_time": "1795357210777787"}; !maps.Equal(vars, want) {
+	if want := map[string]string{"presence_id": "1001@127.0.0.1", "dialed_user": "1001", "dialed_domain": "127.0.0.1", "last_bridge_to": a, "answered_time": "1795357210777787", "created_time": "1795357210720165"}; !maps.Equal(vars, want) {
 		t.Error(vars)
 	}
 	if got := tracker.DumpVars([]byte("-ERR No such channel!\n")); got != nil {
 		t.Error(got)
 	}
-	tr := tracker.New("node1", tracker.Options{})
+	tr := tracker.New("node1", ours)
 	at := time.Unix(1795357211, 0)
 	c, err := tr.Load(tracker.Snapshot{
 		Channels: read("show-channels.json"), Calls: read("show-calls.json"), Registrations: []byte(`{"row_count": 0}`),
@@ -75,7 +76,7 @@ func TestRealTables(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 
-	tr = tracker.New("node1", tracker.Options{})
+	tr = tracker.New("node1", ours)
 	if _, err := tr.Load(tracker.Snapshot{Channels: []byte(`{"row_count":0}`), Calls: []byte(`{"row_count":0}`), Conferences: read("conference-json-list.json"), Time: at}); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func TestHostileValues(t *testing.T) {
 	for i, v := range bad {
 		id := string(rune('a' + i))
 		u := w.create("u"+id, tracker.Inbound, v, v, v)
-		p := w.create("p"+id, tracker.Outbound, ext("1001"), v, v, "cc_side", "agent", "cc_agent", v, "cc_queue", v, "livemon_session", "")
+		p := w.create("p"+id, tracker.Outbound, ext("1001"), v, v, "cc_side", "agent", "cc_agent", v, "cc_queue", v, seal.Variable, "")
 		w.bridge(u, p)
 		w.join(v, u, p)
 		w.queue("agent-contact-change", v, "CC-Agent-Contact", v)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"livemon/internal/seal"
 	"livemon/internal/tracker"
 	"livemon/internal/wire"
 )
@@ -119,7 +120,7 @@ func TestMoveIntoOurRoomAndBack(t *testing.T) {
 		w.join("lm-1", first)
 		w.join("lm-1", second)
 		steady("lm-1")
-		s := w.create("s", tracker.Outbound, ext("1009"), "1009", "livemon", "livemon_session", "s1")
+		s := w.create("s", tracker.Outbound, ext("1009"), "1009", "livemon", seal.Variable, "session=s1")
 		w.join("lm-1", s)
 		steady("lm-1")
 		if got := len(w.tr.RoomMembers("lm-1")); got != 3 {
@@ -277,10 +278,10 @@ func TestConsultationGivenUp(t *testing.T) {
 func TestSupervisorsAreNeitherAgentsNorUsers(t *testing.T) {
 	w := newWorld(t, "1001", "1009")
 	u, a := w.outside("555", "1001")
-	s := w.create("s", tracker.Outbound, ext("1009"), "1009", "0", "livemon_session", "abc")
+	s := w.create("s", tracker.Outbound, ext("1009"), "1009", "0", seal.Variable, "session=abc")
 	w.answer(s)
 	w.is(ext("1009"), "idle", "")
-	if got := w.tr.MarkedLegs(); len(got) != 1 || got[0].Channel != "s" || got[0].Vars["livemon_session"] != "abc" {
+	if got := w.tr.MarkedLegs(); len(got) != 1 || got[0].Channel != "s" || got[0].Mark.Session != "abc" {
 		t.Error(got)
 	}
 	w.join("lm-1", u, a, s)
@@ -294,7 +295,7 @@ func TestSupervisorsAreNeitherAgentsNorUsers(t *testing.T) {
 	d := w.create("d", tracker.Inbound, ext("1009"), "1009", "*77")
 	w.answer(d)
 	w.is(ext("1009"), "on-call", "*77")
-	d.vars["livemon_session"] = "def"
+	d.vars[seal.Variable] = "session=def"
 	w.send("CHANNEL_PARK", d)
 	w.is(ext("1009"), "idle", "")
 }
@@ -433,7 +434,7 @@ func TestLegsFirstSeenInOurRoom(t *testing.T) {
 	add := []string{"Event-Subclass", "conference::maintenance", "Action", "add-member", "Conference-Name", "lm-1", "Member-ID", "1"}
 	u := &channel{id: "u", dir: tracker.Inbound, number: "555", dest: "conference:lm-1@livemon", answered: true}
 	a := &channel{id: "a", dir: tracker.Outbound, presence: ext("1001"), number: "1001", dest: "555", answered: true}
-	s := &channel{id: "s", dir: tracker.Outbound, number: "1009", answered: true, vars: map[string]string{"livemon_session": "x"}}
+	s := &channel{id: "s", dir: tracker.Outbound, number: "1009", answered: true, vars: map[string]string{seal.Variable: "session=x"}}
 	w.send("CUSTOM", s, add...)
 	w.send("CUSTOM", a, append(add, "Channel-HIT-Dialplan", "true",
 		"Caller-Caller-ID-Number", "1001", "Caller-Callee-ID-Number", "555", "Caller-Destination-Number", "1001")...)
