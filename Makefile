@@ -4,7 +4,7 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
-TIMEOUT  ?= 10m
+TIMEOUT  ?= 30m
 export GO FUZZTIME TIMEOUT
 
 .DEFAULT_GOAL := help

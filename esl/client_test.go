@@ -204,11 +204,11 @@ func TestClientUnansweredCommandCostsTheConnection(t *testing.T) {
 		cancel  bool
 		want    error
 	}{
-		{"timeout", 300 * time.Millisecond, func() (context.Context, context.CancelFunc) {
+		{"timeout", short, func() (context.Context, context.CancelFunc) {
 			return context.WithCancel(context.Background())
 		}, false, context.DeadlineExceeded},
 		{"deadline", patience, func() (context.Context, context.CancelFunc) {
-			return context.WithTimeout(context.Background(), 100*time.Millisecond)
+			return context.WithTimeout(context.Background(), short)
 		}, false, context.DeadlineExceeded},
 		{"cancelled", patience, func() (context.Context, context.CancelFunc) {
 			return context.WithCancel(context.Background())
@@ -459,7 +459,7 @@ func TestClientReplyOutOfTurnCostsTheConnection(t *testing.T) {
 func TestClientHeartbeat(t *testing.T) {
 	f := newFake(t)
 	o := f.options()
-	o.Heartbeat, o.CommandTimeout = 20*time.Millisecond, time.Second
+	o.Heartbeat, o.CommandTimeout = 20*time.Millisecond, short
 	c := newClient(t, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -22,7 +22,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for something that must happen.
-const patience = 10 * time.Second
+const patience = time.Minute
+
+// short is a timeout that has to pass in a test, long enough for what has to be
+// done before.
+const short = time.Second
 
 const password = "ClueCon"
 

@@ -191,7 +191,7 @@ func TestOutboundCallEndsDuringExecuteWait(t *testing.T) {
 
 func TestOutboundHeartbeatDuringExecuteWait(t *testing.T) {
 	failed := make(chan error, 1)
-	o := esl.OutboundOptions{Heartbeat: 20 * time.Millisecond, CommandTimeout: time.Second}
+	o := esl.OutboundOptions{Heartbeat: 20 * time.Millisecond, CommandTimeout: short}
 	s := serveOutbound(t, o, func(ctx context.Context, c *esl.OutboundCall) {
 		failed <- c.ExecuteWait(ctx, fsapi.Playback(fsapi.Stream("hello.wav")))
 	})
@@ -257,7 +257,7 @@ func TestOutboundReplyOutOfTurn(t *testing.T) {
 
 func TestOutboundUnansweredCommand(t *testing.T) {
 	failed := make(chan error, 2)
-	s := serveOutbound(t, esl.OutboundOptions{CommandTimeout: 300 * time.Millisecond}, func(ctx context.Context, c *esl.OutboundCall) {
+	s := serveOutbound(t, esl.OutboundOptions{CommandTimeout: short}, func(ctx context.Context, c *esl.OutboundCall) {
 		for range 2 {
 			failed <- c.Execute(ctx, fsapi.Answer())
 		}
@@ -286,7 +286,7 @@ func TestOutboundNoCall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serveOutbound(t, esl.OutboundOptions{ConnectTimeout: 300 * time.Millisecond}, func(context.Context, *esl.OutboundCall) {
+			s := serveOutbound(t, esl.OutboundOptions{ConnectTimeout: short}, func(context.Context, *esl.OutboundCall) {
 				t.Error("the handler was called")
 			})
 			l := s.dial()
@@ -370,7 +370,7 @@ func TestOutboundListenerFails(t *testing.T) {
 }
 
 func TestOutboundReleaseOfDeadPeer(t *testing.T) {
-	s := serveOutbound(t, esl.OutboundOptions{CommandTimeout: 300 * time.Millisecond}, func(context.Context, *esl.OutboundCall) {})
+	s := serveOutbound(t, esl.OutboundOptions{CommandTimeout: short}, func(context.Context, *esl.OutboundCall) {})
 	l := s.call()
 	l.expect("exit")
 	if _, err := io.ReadAll(l); err != nil {

@@ -89,7 +89,7 @@ func TestStreamSubscribes(t *testing.T) {
 func TestStreamSlowSubscription(t *testing.T) {
 	f := newFake(t)
 	o := f.options()
-	o.DialTimeout = 300 * time.Millisecond
+	o.DialTimeout = short
 	done := startErr(func() error {
 		_, err := esl.DialStream(context.Background(), o, allTests)
 		return err
@@ -243,7 +243,7 @@ func TestStreamSilentPeer(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
 			o := f.options()
-			o.Heartbeat, o.CommandTimeout = 20*time.Millisecond, time.Second
+			o.Heartbeat, o.CommandTimeout = 20*time.Millisecond, short
 			s, l := open(t, f, o)
 			for range 3 {
 				l.expect("nolinger")

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 GO=${GO:-go}
 
-"$GO" test -timeout "${TIMEOUT:-10m}" -coverpkg=./... -coverprofile=coverage.txt ./... >/dev/null
+"$GO" test -timeout "${TIMEOUT:-30m}" -coverpkg=./... -coverprofile=coverage.txt ./... >/dev/null
 tail -n +2 coverage.txt | awk -F'[: ]' '
 	{ at = $1 ":" $2; n[at] = $3; if ($4 > 0) hit[at] = 1 }
 	END {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # test.sh - the whole test suite, with the race detector where there is a C
 # compiler for it. Prints a line for each package, everything about what failed,
-# and the count. Arguments are given to 'go test'; TIMEOUT bounds each package.
+# and the count. Arguments are given to 'go test'; TIMEOUT bounds each package: a
+# machine with other work takes several times as long.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 GO=${GO:-go}
@@ -26,7 +27,7 @@ packages=$("$GO" list ./...)
 
 # Most of what the tests do is wait: so more of them at once than there are processors.
 suite() {
-	local status=0 options=($race -v -parallel "${PARALLEL:-6}" -timeout "${TIMEOUT:-10m}" "$@")
+	local status=0 options=($race -v -parallel "${PARALLEL:-6}" -timeout "${TIMEOUT:-30m}" "$@")
 	# shellcheck disable=SC2046 # one word for each package
 	"$GO" test "${options[@]}" $(grep -vE "$alone" <<<"$packages") || status=1
 	# shellcheck disable=SC2046

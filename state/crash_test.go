@@ -200,7 +200,7 @@ func TestReservationLapses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			open(t, all.url(t, name)) // empties it
-			s, err := state.Open(ctx, all.url(t, name), state.Options{OpTimeout: 500 * time.Millisecond})
+			s, err := state.Open(ctx, all.url(t, name), state.Options{OpTimeout: time.Second})
 			must(t, err)
 			defer func() { must(t, s.Close()) }()
 			l := lease(t, s, "fs1", "a")

@@ -16,7 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // server is a redis-server that a test has started.
 type server struct {

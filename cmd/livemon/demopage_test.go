@@ -47,14 +47,14 @@ func TestDemoPage(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Error("it does not end")
 		}
 	}()
 	var said string
 	select {
 	case said = <-text:
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it prints nothing")
 	}
 	word := func(re string) string {
@@ -88,7 +88,7 @@ func TestDemoPage(t *testing.T) {
 		t.Fatal("there is no form")
 	}
 	read(client.PostForm(page+"login", url.Values{"name": {name}, "password": {password}, "token": {form[1]}}))
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {
 		agents := read(client.Get(page + "v1/agents"))
 		if strings.Count(agents, `"agent"`) == 6 && strings.Contains(agents, `"state":"on-call"`) && strings.Contains(agents, `"queue":"support@default"`) {

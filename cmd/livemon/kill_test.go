@@ -140,7 +140,7 @@ func spawn(t *testing.T, args []string) *process {
 	select {
 	case url := <-api:
 		p.env = append(p.env, "LIVEMON_API="+url)
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("serve does not start")
 	}
 	return p
@@ -174,14 +174,14 @@ func (p *process) must(t *testing.T, args ...string) {
 
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal(what + ": not within 30 s")
+			t.Fatal(what + ": not in time")
 		}
 	}
 }

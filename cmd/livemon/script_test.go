@@ -163,8 +163,11 @@ func fakeOf(ts *testscript.TestScript) *apitest.Fake {
 	return ts.Value(fakeKey{}).(*apitest.Fake)
 }
 
+// patience is how long a test waits for something that has to happen.
+const patience = time.Minute
+
 func await(ts *testscript.TestScript, cond func() bool, what string) {
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {

@@ -23,7 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+// patience is how long a test waits for something that has to happen.
+const patience = time.Minute
 
 // cheap are parameters with which a hash costs next to nothing.
 var cheap = HashParams{Memory: 64, Time: 1, Threads: 1}

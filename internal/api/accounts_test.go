@@ -282,7 +282,7 @@ func TestATokenThatIsTakenAway(t *testing.T) {
 	}()
 	next := func(want string) {
 		t.Helper()
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(patience)
 		for {
 			select {
 			case got := <-seen:
@@ -313,7 +313,7 @@ func TestATokenThatIsTakenAway(t *testing.T) {
 		if !errors.Is(err, api.ErrUnauthorized) {
 			t.Errorf("the stream ends with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the stream goes on")
 	}
 	if _, err := sue.Agents(ctx); !errors.Is(err, api.ErrUnauthorized) {

@@ -33,7 +33,7 @@ func (c events) next(t *testing.T) event {
 			t.Fatal("the stream is over")
 		}
 		return e
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing came")
 	}
 	panic("unreachable")

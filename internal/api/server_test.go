@@ -485,12 +485,15 @@ func do(t *testing.T, srv *httptest.Server, method, target string) *http.Respons
 	return res
 }
 
+// patience is how long a test waits for something that has to happen.
+const patience = time.Minute
+
 func receive[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing came")
 		panic("unreachable")
 	}
@@ -499,7 +502,7 @@ func receive[T any](t *testing.T, c <-chan T) T {
 // waitForCall waits until the service has been asked for something.
 func waitForCall(t *testing.T, f *apitest.Fake, call string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

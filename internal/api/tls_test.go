@@ -133,7 +133,7 @@ func TestTLS(t *testing.T) {
 	}
 	becomes := func(what string, so func() bool) {
 		t.Helper()
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(patience)
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for !so() {

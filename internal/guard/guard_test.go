@@ -18,7 +18,7 @@ import (
 	"livemon/state"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func ptr[T any](v T) *T { return &v }
 

@@ -141,7 +141,7 @@ func TestAToneThatIsNotPlayed(t *testing.T) {
 	s.Inject(noAudio)
 	s.Inject(switchsim.Fault{Match: regexp.MustCompile(`^api uuid_broadcast`), Reply: "+OK Message sent\n"})
 	c := config(s)
-	c.CommandTimeout, c.Patience = time.Second, 2*time.Second
+	c.Patience = 2 * time.Second
 	if r := run(t, c); r.OK || len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Detail, "was not played") {
 		t.Errorf("%+v", r)
 	}

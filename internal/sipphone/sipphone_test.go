@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readUDPConnection"))
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // pbx is the other side of a call: what a switch does with a telephone.
 type pbx struct {

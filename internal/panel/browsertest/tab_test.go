@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a test waits for something that has to happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // tab is a page in a profile, and what went wrong in it.
 type tab struct {
