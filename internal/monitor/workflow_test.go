@@ -209,14 +209,14 @@ func TestTransfers(t *testing.T) {
 // next agent, and nobody hears him on the way.
 func TestTransferIsFollowed(t *testing.T) {
 	following := func(_ *switchsim.Options, mc *monitor.Config) {
-		mc.FollowTransfers, mc.FollowTimeout, mc.NeverMonitor = true, 5*time.Second, []string{"1005"}
+		mc.FollowTransfers, mc.FollowTimeout, mc.NeverMonitor = true, 15*time.Second, []string{"1005"}
 	}
 	t.Run("blind", func(t *testing.T) {
 		h := build(t, following)
 		c := h.call("5550100", "1001")
 		s := h.role(h.listen("1001", "1002"), wire.Coach)
 		h.allow(s, wire.Monitor, wire.Coach)
-		h.sim.SetPhone("1004", switchsim.Behaviour{AnswerAfter: time.Second})
+		h.sim.SetPhone("1004", switchsim.Behaviour{AnswerAfter: 4 * time.Second}) // the session waits well before that
 		if err := h.sim.BlindTransfer(c.B, "1004"); err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +282,7 @@ func TestTransferIsFollowed(t *testing.T) {
 		h := build(t, following)
 		c := h.call("5550100", "1001")
 		s := h.listen("1001", "1002")
-		h.sim.SetPhone("1004", switchsim.Behaviour{AnswerAfter: time.Second})
+		h.sim.SetPhone("1004", switchsim.Behaviour{AnswerAfter: 4 * time.Second}) // the session waits well before that
 		if err := h.sim.BlindTransfer(c.B, "1004"); err != nil {
 			t.Fatal(err)
 		}
