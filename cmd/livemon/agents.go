@@ -22,7 +22,11 @@ var agentTable = table[wire.Agent]{
 		for _, v := range a.Supervisors {
 			s = append(s, v.Supervisor+" ("+string(v.Role)+")")
 		}
-		return []string{a.Agent, string(a.State), age(a.Since, now), a.Node, a.User, a.Queue, strings.Join(s, ", ")}
+		state := string(a.State)
+		if a.Unverified {
+			state += " (not authenticated)"
+		}
+		return []string{a.Agent, state, age(a.Since, now), a.Node, a.User, a.Queue, strings.Join(s, ", ")}
 	},
 	empty: "There are no agents.",
 }

@@ -54,9 +54,9 @@ func TestTablesShowTheirRows(t *testing.T) {
 	now := apitest.Start.Add(3*time.Minute + 12*time.Second + 500*time.Millisecond)
 	lines := agentTable.render([]wire.Agent{
 		{Agent: strings.Repeat("long ", 50), State: wire.Idle, Since: apitest.Start, Node: "pbx"},
-		{Agent: "1001", State: wire.OnCall, Supervisors: []wire.Supervisor{{Supervisor: "Ann", Role: wire.Coach}, {Supervisor: "Bob", Role: wire.Monitor}}},
+		{Agent: "1001", State: wire.OnCall, Unverified: true, Supervisors: []wire.Supervisor{{Supervisor: "Ann", Role: wire.Coach}, {Supervisor: "Bob", Role: wire.Monitor}}},
 	}, now)
-	if len(lines) != 3 || !strings.Contains(lines[1], "3m12s") || !strings.Contains(lines[2], "Ann (coach), Bob (monitor)") {
+	if len(lines) != 3 || !strings.Contains(lines[1], "3m12s") || !strings.Contains(lines[2], "Ann (coach), Bob (monitor)") || !strings.Contains(lines[2], "on-call (not authenticated)") {
 		t.Errorf("%s", strings.Join(lines, "\n"))
 	}
 	for _, l := range lines {

@@ -116,8 +116,12 @@ func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) 
 	if err != nil {
 		return monitor.Config{}, err
 	}
+	presence, err := cfg.Presence()
+	if err != nil {
+		return monitor.Config{}, err
+	}
 	m := monitor.Config{
-		Dial: dial, Outbound: cfg.Outbound, Settings: cfg.Settings(), NeverMonitor: cfg.NeverMonitor,
+		TrustedPresence: presence, Dial: dial, Outbound: cfg.Outbound, Settings: cfg.Settings(), NeverMonitor: cfg.NeverMonitor,
 		TrustCallerID: cfg.TrustCallerID, DialInCoaching: cfg.DialInCoaching, DialInPIN: cfg.DialInPIN, DialInAnywhere: cfg.DialInAnywhere,
 		FollowTransfers: cfg.OnTransfer == config.TransferFollow, InBandKeys: cfg.InBandKeys, RingTimeout: cfg.RingTimeout, Logger: log,
 	}

@@ -32,6 +32,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of the page and the HTTP API", DefaultText: "127.0.0.1:8090", EnvVars: []string{"LIVEMON_LISTEN"}},
 		&cli.StringFlag{Name: "tls-cert", Usage: "a PEM `FILE` with the certificate, for TLS; read again when it changes", EnvVars: []string{"LIVEMON_TLS_CERT"}},
 		&cli.StringFlag{Name: "tls-key", Usage: "a PEM `FILE` with the certificate's key", EnvVars: []string{"LIVEMON_TLS_KEY"}},
+		&cli.StringSliceFlag{Name: "trusted-presence", Usage: "`ADDRESS` or network of SIP telephones that are believed to be who they say without a password; repeatable", EnvVars: []string{"LIVEMON_TRUSTED_PRESENCE"}},
 		&cli.StringSliceFlag{Name: "trusted-proxies", Usage: "`ADDRESS` or network of a proxy that says from where requests come; repeatable", EnvVars: []string{"LIVEMON_TRUSTED_PROXIES"}},
 		outboundFlag(),
 		&cli.StringSliceFlag{Name: "dial", Usage: "how to ring numbers: `REGEXP=DIALSTRING` with $0 for the number; repeatable, the first that matches counts", DefaultText: "\\d{2,6}=user/$0", EnvVars: []string{"LIVEMON_DIAL"}},
@@ -103,8 +104,10 @@ func loadConfig(c *cli.Context) (config.Config, error) {
 			*to = several(c, name, "\n")
 		}
 	}
-	if c.IsSet("trusted-proxies") {
-		cfg.TrustedProxies = several(c, "trusted-proxies", ", \n")
+	for name, to := range map[string]*[]string{"trusted-proxies": &cfg.TrustedProxies, "trusted-presence": &cfg.TrustedPresence} {
+		if c.IsSet(name) {
+			*to = several(c, name, ", \n")
+		}
 	}
 	return cfg, cfg.Validate()
 }

@@ -99,7 +99,7 @@ func (l *agentList) next(list []wire.Agent) (*agentList, bool) {
 
 func sameAgent(a, b wire.Agent) bool {
 	return a.Agent == b.Agent && a.Extension == b.Extension && a.State == b.State && a.Since.Equal(b.Since) && a.Node == b.Node &&
-		a.Call == b.Call && a.User == b.User && a.Direction == b.Direction && a.Queue == b.Queue && slices.Equal(a.Supervisors, b.Supervisors)
+		a.Call == b.Call && a.User == b.User && a.Direction == b.Direction && a.Queue == b.Queue && a.Unverified == b.Unverified && slices.Equal(a.Supervisors, b.Supervisors)
 }
 
 // extension is that of an agent, and whether there is such an agent.

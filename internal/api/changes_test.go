@@ -352,6 +352,8 @@ func TestEveryFieldOfAnAgentIsAChange(t *testing.T) {
 		switch v := reflect.ValueOf(&changed).Elem().Field(i).Addr().Interface().(type) {
 		case *string:
 			*v += "x"
+		case *bool:
+			*v = !*v
 		case *wire.AgentState:
 			*v += "x"
 		case *time.Time:

@@ -90,6 +90,9 @@ type Config struct {
 	NeverNumbers   []string `yaml:"never-numbers"` // users' numbers, as patterns with * ?
 	NeverMarks     []string `yaml:"never-marks"`   // channel variables that mark a call: NAME or NAME=PATTERN
 	TrustCallerID  bool     `yaml:"trust-caller-id"`
+	// TrustedPresence are addresses, or networks, of SIP telephones that are believed
+	// to be who they say without a password.
+	TrustedPresence []string `yaml:"trusted-presence"`
 	// OperatorListens lets the machine's own token listen although there are accounts.
 	OperatorListens bool `yaml:"operator-listens"`
 	// DialInCoaching is whether supervisors who dial in may coach, barge in and take over.
@@ -171,6 +174,9 @@ func (c *Config) Validate() error {
 		return bad("tls-cert", "tls-cert and tls-key belong together")
 	}
 	if _, err := c.Proxies(); err != nil {
+		return err
+	}
+	if _, err := c.Presence(); err != nil {
 		return err
 	}
 	if c.DialInPIN != PINByAccount && c.DialInPIN != PINAlways {

@@ -149,6 +149,9 @@ func TestValidateNamesTheSetting(t *testing.T) {
 		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"fe80::1%eth0"} }},
 		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"::ffff:10.0.0.0/104"} }},
 		{"trusted-proxies", func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.1", ""} }},
+		{"trusted-presence", func(c *config.Config) { c.TrustedPresence = []string{"phones.example.com"} }},
+		{"trusted-presence", func(c *config.Config) { c.TrustedPresence = []string{"0.0.0.0/0"} }},
+		{"never-marks", func(c *config.Config) { c.NeverMarks = []string{"livemon_never", "SIP_h_X-Private=yes"} }},
 		{"dial-in-pin", func(c *config.Config) { c.DialInPIN = "" }},
 		{"ring-timeout", func(c *config.Config) { c.RingTimeout = 30 }},
 		{"ring-timeout", func(c *config.Config) { c.RingTimeout = time.Hour }},
@@ -170,6 +173,10 @@ func TestProxiesAreNetworks(t *testing.T) {
 	c.TrustedProxies = []string{"10.1.2.3", "192.0.2.9/24", "::1", "fd00::/8", "::ffff:10.0.0.1"}
 	got, err := c.Proxies()
 	if want := "[10.1.2.3/32 192.0.2.0/24 ::1/128 fd00::/8 10.0.0.1/32]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("%v, %v", got, err)
+	}
+	c.TrustedPresence = []string{"10.1.2.3", "fd00::/8"}
+	if got, err := c.Presence(); err != nil || fmt.Sprint(got) != "[10.1.2.3/32 fd00::/8]" {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -9,8 +9,17 @@ import (
 
 // Proxies are TrustedProxies as networks. The error is an *Error.
 func (c *Config) Proxies() ([]netip.Prefix, error) {
+	return networks("trusted-proxies", c.TrustedProxies, "anybody could say where he comes from")
+}
+
+// Presence is TrustedPresence as networks. The error is an *Error.
+func (c *Config) Presence() ([]netip.Prefix, error) {
+	return networks("trusted-presence", c.TrustedPresence, "every telephone could say whose it is")
+}
+
+func networks(setting string, list []string, danger string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for _, s := range c.TrustedProxies {
+	for _, s := range list {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
 			var a netip.Addr
@@ -21,9 +30,9 @@ func (c *Config) Proxies() ([]netip.Prefix, error) {
 		}
 		switch {
 		case err != nil || !p.IsValid() || p.Addr().Is4In6():
-			return nil, bad("trusted-proxies", "%q is neither an address nor a network, as in 10.1.2.3 or 10.0.0.0/8", s)
+			return nil, bad(setting, "%q is neither an address nor a network, as in 10.1.2.3 or 10.0.0.0/8", s)
 		case p.Bits() == 0:
-			return nil, bad("trusted-proxies", "%q is everybody: then anybody could say where he comes from", s)
+			return nil, bad(setting, "%q is everybody: then %s", s, danger)
 		}
 		out = append(out, p.Masked())
 	}
@@ -47,6 +56,9 @@ func validateNever(numbers, marks []string) error {
 		name, pattern, given := strings.Cut(m, "=")
 		if !markName.MatchString(name) || given && pattern == "" || len(pattern) > maxPattern || strings.ContainsFunc(pattern, unicode.IsControl) {
 			return bad("never-marks", "%.80q is not NAME or NAME=PATTERN of a channel variable", m)
+		}
+		if strings.HasPrefix(strings.ToLower(name), "sip_") {
+			return bad("never-marks", "%.80q begins with sip_: a SIP telephone can set such a variable itself, by a header", m)
 		}
 	}
 	return nil

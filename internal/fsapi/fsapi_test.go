@@ -113,6 +113,7 @@ var builders = map[string]func(x sample) []sent{
 	"UserVar": func(x sample) []sent {
 		return []sent{does(UserVar(x.user, x.v), "user_data", x.user.id+"@"+x.user.domain, "var", x.v.s)}
 	},
+	"VertoClients": func(sample) []sent { return []sent{does(VertoClients(), "verto", "jsonstatus")} },
 	"VertoContact": func(x sample) []sent {
 		return []sent{does(VertoContact(x.user), "verto_contact", x.user.id+"@"+x.user.domain)}
 	},
@@ -313,7 +314,7 @@ func TestEveryBuilder(t *testing.T) {
 
 // A value that nobody has checked makes nothing that could be sent.
 func TestZeroValuesMakeNothing(t *testing.T) {
-	fixed := []string{"Version", "Status", "Uptime", "Channels", "Calls", "Registrations", "Applications", "Users", "Rooms", "RoomList", "QueueAgents", "ConferenceConf"}
+	fixed := []string{"Version", "Status", "Uptime", "Channels", "Calls", "Registrations", "Applications", "Users", "Rooms", "RoomList", "QueueAgents", "VertoClients", "ConferenceConf"}
 	for name, build := range builders {
 		if slices.Contains(fixed, name) || name == "GetDigits" || name == "Join" {
 			continue

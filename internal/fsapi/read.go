@@ -80,6 +80,9 @@ func VertoContact(u User) Line {
 	return words("verto_contact", u.String())
 }
 
+// VertoClients asks for all Verto clients, as JSON.
+func VertoClients() Line { return words("verto", "jsonstatus") }
+
 // ModuleExists asks whether a module is loaded.
 func ModuleExists(v Var) Line { return words("module_exists", v.s) }
 

@@ -38,8 +38,12 @@ func Headers() []string {
 	}
 }
 
+// proofs are the variables by which mod_sofia says whom it has authenticated.
+var proofs = []string{"sip_authorized", "sip_acl_token", "sip_auth_username", "requested_domain_name", "number_alias", "user_name"}
+
 // Caller returns the user (user@domain) that the switch has authenticated on an
-// inbound leg, or "" if it has authenticated nobody there.
+// inbound leg, or "" if it has authenticated nobody there. The leg's first event
+// is the best witness: a bridge may give a leg variables of the other one's.
 func Caller(get Header) string {
 	if get("Call-Direction") != "inbound" {
 		return "" // the caller profile of an outbound leg is that of the leg that dials
@@ -48,7 +52,7 @@ func Caller(get Header) string {
 	case Verto:
 		return User(get("Caller-Username"))
 	case Sofia:
-		if get("variable_sip_authorized") != "true" {
+		if get("variable_sip_authorized") != "true" || slices.ContainsFunc(proofs, func(name string) bool { return Exported(get, name) }) {
 			return ""
 		}
 		if token := get("variable_sip_acl_token"); token != "" {
@@ -145,9 +149,6 @@ func Dialled(get Header) string {
 // another one. They are exported along with these.
 var exportLists = []string{"export_vars", "bridge_export_vars", "cc_export_vars"}
 
-// ExportLists returns the variables that Exported reads.
-func ExportLists() []string { return slices.Clone(exportLists) }
-
 // Exported reports whether a leg may have a variable from another leg, which
 // chose it.
 func Exported(get Header, name string) bool {
@@ -198,4 +199,29 @@ func Dump(answer []byte) Header {
 		s, _ := all[name].(string) // a list is nothing that is asked for here
 		return s
 	}
+}
+
+// Clients returns the users (user@domain) in an answer to "verto jsonstatus", as
+// mod_verto spells them.
+func Clients(answer []byte) []string {
+	var status struct {
+		Profiles []struct {
+			Users []struct {
+				Entity string `json:"entity"`
+				State  string `json:"state"`
+			} `json:"users"`
+		} `json:"profiles"`
+	}
+	if json.Unmarshal(answer, &status) != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range status.Profiles {
+		for _, u := range p.Users {
+			if u.State == "CONN_REG" && User(u.Entity) != "" && !slices.Contains(out, u.Entity) {
+				out = append(out, u.Entity)
+			}
+		}
+	}
+	return out
 }

@@ -38,6 +38,7 @@ func TestCaller(t *testing.T) {
 		{"an access list with a user, not used", sofia + lies + "variable_sip_acl_token: 1005@example.com", ""},
 		{"an access list without", sofia + lies + "variable_sip_authorized: true\nvariable_sip_acl_authed_by: lan", ""},
 		{"an access list with something else", sofia + lies + "variable_sip_authorized: true\nvariable_sip_acl_token: lan", ""},
+		{"a telephone that a Verto client has talked with", auth + "variable_bridge_export_vars: a,sip_auth_username", ""},
 		{"a number alias", sofia + lies + "variable_sip_authorized: true\nvariable_sip_auth_username: 5001\nvariable_number_alias: 5001\nvariable_requested_domain_name: example.com", "1005@example.com"},
 		{"a Verto client", verto + lies, "1001@example.com"},
 		{"a Verto client as a telephone", verto + lies + "variable_sip_authorized: true\nvariable_sip_auth_username: 1005\nvariable_requested_domain_name: example.com\nvariable_source: mod_sofia", "1001@example.com"},
@@ -115,6 +116,18 @@ func TestServes(t *testing.T) {
 	}
 }
 
+const status = `{"profiles":[{"name":"default-v4","users":[{"user":"1001","domain":"x","entity":"1001@X","state":"CONN_REG"},
+	{"entity":"(null)@(null)","state":"CONN_NO_REG"},{"entity":"a b@x","state":"CONN_REG"}]},{"users":[{"entity":"1001@X","state":"CONN_REG"},{"entity":"1002@x","state":"CONN_REG"}]}]}`
+
+func TestClients(t *testing.T) {
+	if got := identity.Clients([]byte(status)); strings.Join(got, " ") != "1001@X 1002@x" {
+		t.Error(got)
+	}
+	if got := identity.Clients([]byte("-ERR verto Command not found!\n")); got != nil {
+		t.Error(got)
+	}
+}
+
 // FuzzIdentity gives a leg any headers: nobody may be known by what a telephone
 // can choose.
 func FuzzIdentity(f *testing.F) {
@@ -161,6 +174,7 @@ func FuzzDump(f *testing.F) {
 	f.Add([]byte(`{"Call-Direction":"inbound","Caller-Source":"mod_verto","Caller-Username":"1001@x","variable_a":["1","2"],"variable_Caller-Username":"1005@x"}`))
 	f.Add([]byte("-ERR No such channel!\n"))
 	f.Add([]byte("null"))
+	f.Add([]byte(status))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		get := identity.Dump(answer)
 		if (get != nil) != (json.Unmarshal(answer, new(map[string]any)) == nil && strings.TrimSpace(string(answer)) != "null") {
@@ -168,6 +182,11 @@ func FuzzDump(f *testing.F) {
 		}
 		if get != nil {
 			identity.Caller(get)
+		}
+		for _, user := range identity.Clients(answer) {
+			if identity.User(user) == "" {
+				t.Fatalf("%q has the client %q", answer, user)
+			}
 		}
 	})
 }

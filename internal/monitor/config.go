@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"log/slog"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ type Config struct {
 	// TrustCallerID lets supervisors who dial in be known by their caller id where
 	// the switch has not authenticated them. Anybody can send any caller id.
 	TrustCallerID bool
+	// TrustedPresence are networks whose SIP telephones are believed to be who they
+	// say although they have not authenticated themselves.
+	TrustedPresence []netip.Prefix
 
 	// Policy says who may do what; default: everything is allowed.
 	Policy Policy

@@ -138,7 +138,11 @@ func (p *caller) believe(ctx context.Context) error {
 	if !known || taken || leg.Partner != "" || leg.Room != "" || !dialled || app != "socket" {
 		return fmt.Errorf("the leg is in %.80q, and dialled %.80q", app, number)
 	}
-	p.user, p.domain, _ = strings.Cut(identity.Caller(get), "@")
+	// A bridge that the leg has been in may have given it variables: so what it
+	// said when it began must be the same.
+	if who := identity.Caller(get); leg.Certain && strings.EqualFold(who, leg.PresenceID) {
+		p.user, p.domain, _ = strings.Cut(leg.PresenceID, "@")
+	}
 	if !identity.ChoosesNumber(get) {
 		p.number = get("Caller-Caller-ID-Number")
 	}

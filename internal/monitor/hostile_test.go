@@ -63,10 +63,12 @@ func TestChosenChannelIDs(t *testing.T) {
 			h.start() // a switch with such a channel is read all the same
 			h.hangup(id)
 			h.state("1001", wire.Idle)
-			c, err := h.sim.DialFrom(t.Context(), switchsim.Telephone{Number: "1004", Verto: true, Channel: id}, "1001")
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := ""
+			h.until("the id is free", func() bool {
+				var err error
+				c, err = h.sim.DialFrom(t.Context(), switchsim.Telephone{Number: "1004", Verto: true, Channel: id}, "1001")
+				return err == nil
+			})
 			h.state("1001", wire.OnCall)
 			h.refuses(fault.NotAdded, id)
 			if !h.alive(c) {

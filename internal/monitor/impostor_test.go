@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"slices"
 	"testing"
 
 	"livemon/internal/access"
@@ -52,4 +53,32 @@ func TestDialInIsWhoTheSwitchSays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDialInAfterABridge has a telephone without a password talk with a Verto
+// client, which gives it the supervisor's variables, and with another one, which
+// hides that; then it is transferred to the feature code.
+func TestDialInAfterABridge(t *testing.T) {
+	o := buildOffice(t)
+	o.add("boss", extension("1005"))
+	o.call("5550100", "1003")
+	const names = "sip_authorized,sip_auth_username,requested_domain_name"
+	o.sim.SetVerto("1004", switchsim.Client{Session: "S4", Vars: []switchsim.Variable{{Name: "sip_authorized", Value: "true"}, {Name: "sip_auth_username", Value: "1005"},
+		{Name: "requested_domain_name", Value: "127.0.0.1"}, {Name: "bridge_export_vars", Value: names}}})
+	o.sim.SetVerto("1006", switchsim.Client{Session: "S6", Vars: []switchsim.Variable{{Name: "bridge_export_vars", Value: "nothing"}}})
+	ch, err := o.sim.DialFrom(t.Context(), switchsim.Telephone{Number: "1001", Guest: true}, "1004")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ with, to string }{{"1004", "1006"}, {"1006", "*881003"}} {
+		o.until("the call with "+step.with, func() bool {
+			other := o.sim.Leg(step.with)
+			return other != "" && slices.ContainsFunc(o.sim.Channels(), func(c switchsim.ChannelInfo) bool { return c.UUID == ch && c.Partner == other })
+		})
+		if err := o.sim.BlindTransfer(step.with, step.to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.gone(ch)
+	o.none(fault.NotAllowed)
 }

@@ -11,6 +11,7 @@ import (
 
 	"livemon/esl"
 	"livemon/internal/fsapi"
+	"livemon/internal/identity"
 	"livemon/internal/tracker"
 )
 
@@ -145,10 +146,10 @@ func readRooms(ask func(fsapi.Line) (string, error), names map[string]bool) ([]b
 	return json.Marshal(all)
 }
 
-// askUsers asks the directory about presence ids that were seen for the first time.
+// askUsers asks the switch whose telephones the tracker could not tell.
 func (n *node) askUsers(ctx context.Context) error {
 	n.mu.Lock()
-	unknown := n.tracker.UnknownPresence()
+	unknown, legs := n.tracker.UnknownPresence(), n.tracker.VertoLegs()
 	n.mu.Unlock()
 	for _, p := range unknown {
 		user, err := fsapi.ParseUser(p)
@@ -163,13 +164,63 @@ func (n *node) askUsers(ctx context.Context) error {
 		n.changed(n.tracker.SetUser(p, err == nil && strings.TrimSpace(reply) == "true"))
 		n.mu.Unlock()
 	}
+	for _, leg := range legs {
+		owner, err := n.vertoOwner(ctx, leg)
+		if err != nil {
+			return err
+		}
+		n.mu.Lock()
+		n.changed(n.tracker.SetOwner(leg, owner))
+		n.mu.Unlock()
+	}
 	return nil
+}
+
+// maxClients bounds how many users of mod_verto are asked about for one leg that
+// does not name its own.
+const maxClients = 1000
+
+// vertoOwner returns the user whose client a leg of mod_verto leads to, "" if there
+// is none any more. The leg's own word is where the search begins, and no more.
+func (n *node) vertoOwner(ctx context.Context, leg tracker.VertoLeg) (string, error) {
+	serves := func(name string) (bool, error) {
+		user, err := fsapi.ParseUser(name)
+		if err != nil {
+			return false, nil
+		}
+		reply, err := n.sw().API(ctx, fsapi.VertoContact(user))
+		if err != nil && !errors.Is(err, esl.ErrReply) {
+			return false, err
+		}
+		return err == nil && identity.Serves(reply, leg.Session), nil
+	}
+	for _, user := range leg.Claims {
+		if yes, err := serves(user); yes || err != nil {
+			return user, err
+		}
+	}
+	reply, err := n.sw().API(ctx, fsapi.VertoClients())
+	if err != nil && !errors.Is(err, esl.ErrReply) {
+		return "", err
+	}
+	users := identity.Clients([]byte(reply))
+	for _, user := range users[:min(len(users), maxClients)] {
+		if slices.Contains(leg.Claims, user) {
+			continue
+		}
+		if yes, err := serves(user); yes || err != nil {
+			return user, err
+		}
+	}
+	n.log.Warn("a leg of a Verto client is nobody's", "channel", leg.Channel)
+	return "", nil
 }
 
 // Event implements esl.Handler. It never waits.
 func (n *node) Event(_ context.Context, e *esl.Event) {
 	n.mu.Lock()
 	changes := n.tracker.Apply(e)
+	asks := n.tracker.Asks()
 	n.changed(changes)
 	n.wakeVigils(changes.Calls)
 	channel, room := e.Get("Unique-ID"), e.Get("Conference-Name")
@@ -195,6 +246,8 @@ func (n *node) Event(_ context.Context, e *esl.Event) {
 	n.mu.Unlock()
 	if !changes.Empty() {
 		n.m.touch()
+	}
+	if asks || !changes.Empty() {
 		n.wantWrite()
 	}
 	if c == nil {

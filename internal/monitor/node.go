@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -79,10 +80,17 @@ func newNode(m *Monitor, nc NodeConfig) *node {
 
 // reset forgets what was learnt from the switch.
 func (n *node) reset() {
-	n.tracker = tracker.New(n.name, tracker.Options{OurRoom: n.seal.IsRoom, OpenMark: n.openMark})
+	n.tracker = tracker.New(n.name, tracker.Options{OurRoom: n.seal.IsRoom, OpenMark: n.openMark, TrustPresence: n.m.trusts})
 	n.calls, n.byChannel, n.byRoom = map[string]*call{}, map[string]*call{}, map[string]*call{}
 	n.jobs, n.byLeg = map[string]func(string){}, map[string]*session{}
 	n.cleanUp()
+}
+
+// trusts reports whether SIP telephones at an address need not authenticate
+// themselves to be believed.
+func (m *Monitor) trusts(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(m.cfg.TrustedPresence, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // run takes the node's lease whenever it can be had, and controls the node

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"livemon/conference"
 	"livemon/internal/access"
 	"livemon/internal/fault"
-	"livemon/internal/fsapi"
+	"livemon/internal/tracker"
 	"livemon/internal/wire"
 )
 
@@ -77,10 +76,10 @@ type mark struct{ name, value string }
 func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (subject, error) {
 	s := subject{agent: n.agent(agent)}
 	n.mu.Lock()
-	var legs []string
+	var legs []tracker.Leg
 	see := func(channel string) {
 		if l, ok := n.tracker.Leg(channel); ok {
-			legs = append(legs, channel)
+			legs = append(legs, l)
 			if channel != pupil {
 				s.users = append(s.users, l.Number)
 				if other, ok := n.tracker.InHouse(channel); ok {
@@ -105,27 +104,9 @@ func (n *node) subjectOf(ctx context.Context, agent, pupil, user, room string) (
 	if len(s.users) == 0 {
 		s.users = []string{""}
 	}
-	for _, name := range n.m.policy.MarkNames() {
-		variable, err := fsapi.ParseVar(name)
-		if err != nil {
-			return s, fault.Wrap(fault.NotAllowed, "check rights", err)
-		}
-		for _, leg := range legs {
-			channel, err := fsapi.ParseChannel(leg)
-			if err != nil {
-				s.hidden = err
-				continue
-			}
-			v, err := n.sw().API(ctx, fsapi.Get(channel, variable))
-			if err != nil && !isRefusal(err) {
-				return s, n.switchError(fault.SwitchTimeout, "check rights", err)
-			}
-			if v = strings.TrimSpace(v); err == nil && v != "" && v != "_undef_" {
-				s.marks = append(s.marks, mark{name, v})
-			}
-		}
-	}
-	return s, nil
+	var err error
+	s.marks, s.hidden, err = n.marksOf(ctx, legs)
+	return s, err
 }
 
 // agent is an agent as the policy knows him, also one whom the switch no longer shows.

@@ -298,6 +298,7 @@ func (s *Switch) startBridge(a, b *channel) {
 		x.set("bridge_to", y.uuid)
 		x.set("last_bridge_to", y.uuid)
 		x.set("signal_bond", y.uuid)
+		x.take(y.exports("bridge_export_vars"))
 	}
 	a.p.calleeName, a.p.calleeNum = b.number, b.number
 	if b.p.calleeName == "Outbound Call" {

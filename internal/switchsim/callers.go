@@ -50,6 +50,9 @@ func (s *Switch) DialFrom(_ context.Context, t Telephone, ext string) (string, e
 	if s.ctx.Err() != nil {
 		return "", ErrClosed
 	}
+	if s.channels[t.Channel] != nil {
+		return "", fmt.Errorf("%w: there is a channel %s", ErrFailed, t.Channel)
+	}
 	ch := s.arrive(t, ext)
 	if ch.plan = s.extension(ext); len(ch.plan) == 0 {
 		s.hangup(ch, "NO_ROUTE_DESTINATION")

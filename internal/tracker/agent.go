@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/identity"
 	"livemon/internal/wire"
 )
 
@@ -33,6 +34,7 @@ type view struct {
 	ext, call, user, direction, queue string
 	state                             wire.AgentState
 	since                             time.Time
+	unverified                        bool
 }
 
 // user is one presence id that is, or may be, a user of the directory.
@@ -194,6 +196,10 @@ func (t *Tracker) userOf(id string) *user {
 // settle makes a plain extension's agent appear, or go, as it should, and
 // gives the extension's legs to whom they belong.
 func (t *Tracker) settle(u *user) {
+	if u.exists() {
+		_, domain, _ := strings.Cut(u.id, "@")
+		t.domains[domain] = true
+	}
 	a := t.agents[u.id]
 	switch want := u.exists() && len(u.owners) == 0; {
 	case want && a == nil && len(t.agents) < maxAgents:
@@ -272,17 +278,49 @@ func (a *agent) ringsAt(id string) bool {
 	return a.rings == "" || a.rings == part
 }
 
-// presenceOwner returns the user of a leg's presence id. One of which nothing
-// is known is put on the list of those to ask about.
+// presenceOwner returns the user of a leg's presence id. One of which nothing is
+// known, but that it is on a leg, is put on the list of those to ask about.
 func (t *Tracker) presenceOwner(l *leg) *user {
-	if l.PresenceID == "" || l.supervisor || t.noUser.has(l.PresenceID) {
+	switch {
+	case l.PresenceID == "" || l.supervisor:
+		return nil
+	case l.Certain:
+		u := t.userOf(l.PresenceID)
+		if u != nil && !u.exists() {
+			u.confirmed = true
+			t.settle(u)
+		}
+		return u
+	case t.noUser.has(l.PresenceID):
+		return nil
+	}
+	if u := t.users[l.PresenceID]; u != nil && (u.exists() || len(u.owners) > 0 || u.asked || l.gateway) {
+		return u
+	}
+	if l.gateway || !t.mayAsk(l.PresenceID) {
 		return nil
 	}
 	u := t.userOf(l.PresenceID)
-	if u != nil && !u.exists() && len(u.owners) == 0 && !u.asked && !l.gateway {
+	if u != nil {
 		t.ask(u)
 	}
 	return u
+}
+
+// mayAsk reports whether the directory is to be asked about a presence id of
+// which nothing is known, and counts it. Whoever calls from outside can put any
+// number, at any domain, into one.
+func (t *Tracker) mayAsk(id string) bool {
+	_, domain, _ := strings.Cut(id, "@")
+	far := !t.domains[domain]
+	if t.asked >= maxAsked || far && t.far >= maxFar {
+		return false
+	}
+	t.asked++
+	if far {
+		t.far++
+	}
+	return true
 }
 
 func (t *Tracker) ask(u *user) {
@@ -353,9 +391,52 @@ func (t *Tracker) UnknownPresence() []string {
 	return out
 }
 
-// SetUser tells whether a presence id is a user of the switch's directory.
+// Asks reports whether UnknownPresence or VertoLegs has anything.
+func (t *Tracker) Asks() bool { return len(t.asks) > 0 || len(t.verto) > 0 }
+
+// VertoLeg is a leg that leads to a client of mod_verto. Everything that the leg
+// says of its owner may be the client's choice.
+type VertoLeg struct {
+	Channel string
+	Session string   // the client's login; not to be part of a command
+	Claims  []string // the users (user@domain) that the leg names, of whom one may be the owner
+}
+
+// VertoLegs returns the legs whose owners the caller must ask the switch for
+// ("verto_contact USER@DOMAIN", see identity.Serves), each one once. Tell the
+// answer with SetOwner.
+func (t *Tracker) VertoLegs() []VertoLeg {
+	out := t.verto
+	t.verto = nil
+	return out
+}
+
+func (t *Tracker) askVerto(l *leg, session string, get identity.Header) {
+	if session == l.session || len(session) > maxName {
+		return
+	}
+	l.session = strings.Clone(session)
+	q := VertoLeg{Channel: l.Channel, Session: l.session}
+	for _, claim := range []string{get("variable_dialed_user") + "@" + get("variable_dialed_domain"), get("Channel-Presence-ID")} {
+		if id := identity.User(claim); id != "" && !slices.Contains(q.Claims, id) {
+			q.Claims = append(q.Claims, strings.Clone(id))
+		}
+	}
+	t.verto = append(t.verto, q)
+}
+
+// SetOwner tells whose client of mod_verto a leg leads to.
+func (t *Tracker) SetOwner(q VertoLeg, owner string) Changes {
+	if l := t.legs[q.Channel]; l != nil && l.session == q.Session && t.own(l, identity.User(owner), true, false) {
+		t.identify(l)
+	}
+	return t.flush()
+}
+
+// SetUser tells whether a presence id is a user of the switch's directory. The
+// switch's own word on a leg that there is counts more.
 func (t *Tracker) SetUser(id string, exists bool) Changes {
-	if id = presence(id); id == "" {
+	if id = identity.User(id); id == "" {
 		return Changes{}
 	}
 	if exists {
@@ -365,7 +446,7 @@ func (t *Tracker) SetUser(id string, exists bool) Changes {
 		}
 		return t.flush()
 	}
-	if u := t.users[id]; u != nil {
+	if u := t.users[id]; u != nil && !t.certain(u) {
 		u.confirmed, u.listed = false, false
 		u.registered = len(u.regs) > 0
 		if !u.registered && len(u.owners) == 0 {
@@ -374,4 +455,17 @@ func (t *Tracker) SetUser(id string, exists bool) Changes {
 		t.settle(u)
 	}
 	return t.flush()
+}
+
+// certain reports whether the switch has named a user on a leg that there is.
+func (t *Tracker) certain(u *user) bool {
+	if u.legs == 0 {
+		return false
+	}
+	for _, l := range t.legs {
+		if l.user == u && l.Certain {
+			return true
+		}
+	}
+	return false
 }

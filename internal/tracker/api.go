@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"livemon/internal/identity"
 	"livemon/internal/seal"
 	"livemon/internal/wire"
 )
@@ -28,13 +29,15 @@ const (
 type Leg struct {
 	Channel    string
 	Number     string // whose telephone it is: the caller's number on an inbound leg, the number called on an outbound one
-	PresenceID string // user@domain, empty where the switch names none
+	PresenceID string // user@domain: whose telephone it is by the switch's own word, or says so from a trusted address
+	Certain    bool   // the switch itself has named PresenceID: by a login, or because it dialled that user
 	Name       string // the channel's name, as in sofia/internal/1001@example.com
 	Direction  string // Inbound or Outbound
 	Answered   bool
 	Held       bool   // the telephone on this leg has put the other side on hold
-	CCAgent    string // mod_callcenter's agent, on his leg and on the member's
-	CCSide     string // agent or member
+	CCAgent    string // mod_callcenter's agent, on the agent's leg
+	CCSide     string // agent, on the agent's leg
+	Chosen     bool   // a client of mod_verto may have chosen its variables
 	Queue      string
 	Partner    string // the channel it is bridged with, empty when it is not
 	Room       string // the conference it is a member of, empty when of none
@@ -90,6 +93,10 @@ type Options struct {
 	// IsSupervisorLeg reports whether a leg is a supervisor's. By default its mark
 	// names a session, or one whose supervisor's voice the leg carries.
 	IsSupervisorLeg func(l Leg) bool
+	// TrustPresence reports whether SIP telephones that do not authenticate
+	// themselves are believed to be who they say, at an address. By default no
+	// address is trusted.
+	TrustPresence func(address string) bool
 }
 
 // Bounds. A switch that goes beyond them is not followed further.
@@ -100,6 +107,8 @@ const (
 	maxRegs   = 64   // registrations of one user
 	maxDead   = 4096 // channels remembered as hung up
 	maxNoUser = 4096 // presence ids remembered as nobody's
+	maxAsked  = 256  // presence ids asked about between two full reads
+	maxFar    = 8    // of these, in domains of which the switch knows no user
 )
 
 // Tracker holds what is known of one node.
@@ -108,14 +117,19 @@ type Tracker struct {
 	ourRoom    func(string) bool
 	open       func(Leg, string) seal.Mark
 	supervisor func(Leg) bool
+	trusts     func(string) bool
 
-	legs   map[string]*leg            // by channel
-	rooms  map[string]map[string]*leg // by room and channel
-	agents map[string]*agent          // by name
-	users  map[string]*user           // by presence id
-	noUser *recent                    // presence ids that are no users
-	dead   *recent                    // channels that hung up lately
-	asks   []string                   // presence ids to ask about
+	legs    map[string]*leg            // by channel
+	rooms   map[string]map[string]*leg // by room and channel
+	agents  map[string]*agent          // by name
+	users   map[string]*user           // by presence id
+	noUser  *recent                    // presence ids that are no users
+	dead    *recent                    // channels that hung up lately
+	asks    []string                   // presence ids to ask about
+	domains map[string]bool            // of the users that there are, or were since the last full read
+	verto   []VertoLeg                 // legs whose client's user is to be asked for
+	asked   int                        // presence ids handed out since the last full read
+	far     int                        // of these, in domains of which no user is known
 
 	calls     map[string]int // how many agents' legs have a call of this id
 	dirty     []*agent
@@ -133,10 +147,12 @@ func New(node string, o Options) *Tracker {
 		ourRoom:    o.OurRoom,
 		open:       o.OpenMark,
 		supervisor: o.IsSupervisorLeg,
+		trusts:     o.TrustPresence,
 		legs:       map[string]*leg{},
 		rooms:      map[string]map[string]*leg{},
 		agents:     map[string]*agent{},
 		users:      map[string]*user{},
+		domains:    map[string]bool{},
 		calls:      map[string]int{},
 		noUser:     newRecent(maxNoUser),
 		dead:       newRecent(maxDead),
@@ -146,6 +162,9 @@ func New(node string, o Options) *Tracker {
 	}
 	if t.supervisor == nil {
 		t.supervisor = func(l Leg) bool { return l.Mark.Session != "" || l.Mark.Whisper != "" }
+	}
+	if t.trusts == nil {
+		t.trusts = func(string) bool { return false }
 	}
 	return t
 }
@@ -176,7 +195,7 @@ func (t *Tracker) FindAgent(name string) (string, error) {
 	if _, ok := t.agents[name]; ok {
 		return name, nil
 	}
-	if p := presence(name); p != "" {
+	if p := identity.User(name); p != "" {
 		if u := t.users[p]; u != nil {
 			return only(u.candidates(t))
 		}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"livemon/esl"
+	"livemon/internal/identity"
 )
 
 const (
@@ -80,28 +81,6 @@ func channelID(s string) string {
 // channelOf is the channel that a header of an event names.
 func channelOf(e *esl.Event, header string) string { return channelID(e.Get(header)) }
 
-// presence returns a presence id with its domain in lower case, or "" if s is
-// not of the form user@domain or could not be part of a command.
-func presence(s string) string {
-	if len(s) > maxName {
-		return ""
-	}
-	u, domain, ok := strings.Cut(s, "@")
-	if !ok || u == "" || domain == "" || strings.Contains(domain, "@") {
-		return ""
-	}
-	for _, r := range s {
-		if r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) || strings.ContainsRune(`"'\{}[]<>|;,`, r) {
-			return ""
-		}
-	}
-	lower := strings.ToLower(domain)
-	if lower == domain {
-		return s
-	}
-	return u + "@" + lower
-}
-
 // contact returns the extension that a mod_callcenter agent's contact rings:
 // user@domain, or the user alone where the contact names no domain, or "" if
 // it is none of the switch's own.
@@ -146,9 +125,9 @@ func contact(dial string) string {
 		return ""
 	}
 	if strings.Contains(rest, "@") {
-		return presence(rest)
+		return identity.User(rest)
 	}
-	if presence(rest+"@x") == "" {
+	if identity.User(rest+"@x") == "" {
 		return ""
 	}
 	return rest

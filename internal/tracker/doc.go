@@ -6,12 +6,18 @@
 // # Agents
 //
 // An agent is one of mod_callcenter's (by name), or a plain extension: a user
-// of the directory, known from list_users, a registration, or the answer to
-// user_exists. A mod_callcenter agent whose contact is an extension and that
+// of the directory, known from list_users, a registration, a leg on which the
+// switch names the user, or the answer to user_exists. A mod_callcenter agent whose contact is an extension and that
 // extension are one agent, under mod_callcenter's name. Whoever else is on a
 // channel (an outside caller, a gateway's leg) is a user and never an agent; a
 // supervisor's leg is neither. Where two extensions talk, both are agents, and
 // each is the other's user.
+//
+// Whose a leg is comes from the switch: see package identity. An inbound leg is an
+// agent's by the login on it, or because mod_callcenter says so; one that has not
+// authenticated itself is so only from an address that the caller trusts. An
+// outbound leg is an agent's because the switch dialled that user. Of legs of
+// mod_verto, and of those that they originate, no variable counts.
 //
 // # Calls
 //
@@ -39,6 +45,10 @@
 //     sequence numbers decide nothing. Since is the switch's own time of the
 //     event that changed the state.
 //   - A full read that cannot be understood changes nothing.
+//   - Whose a leg is stays what it was when the leg began: a bridge may give a leg
+//     the other one's variables.
+//   - Numbers from outside cost no more than a constant number of questions to the
+//     directory between two full reads.
 //   - Nothing from the switch is trusted: names, numbers and ids come out printable
 //     and bounded, and memory is bounded by what the switch has now. A leg is shown
 //     whatever its id is; package fsapi says which ids can be part of a command.

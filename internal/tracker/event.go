@@ -1,11 +1,13 @@
 package tracker
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/identity"
 )
 
 // Events returns what to subscribe to, in the words of the event socket.
@@ -21,18 +23,17 @@ func Events() []string {
 
 // Headers returns the headers of those events that Apply looks at.
 func Headers() []string {
-	return append([]string{
+	return slices.Concat([]string{
 		"Event-Name", "Event-Subclass", "Event-Date-Timestamp",
-		"Unique-ID", "Old-Unique-ID", "Other-Leg-Unique-ID", "Call-Direction", "Channel-Name", "Channel-Presence-ID",
+		"Unique-ID", "Old-Unique-ID",
 		"Channel-Call-State", "Answer-State", "Channel-HIT-Dialplan", "Caller-Caller-ID-Number",
-		"Caller-Callee-ID-Number", "Caller-Destination-Number", "Caller-Channel-Created-Time",
+		"Caller-Callee-ID-Number", "Caller-Channel-Created-Time",
 		"Caller-Channel-Answered-Time", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID",
-		"variable_cc_agent", "variable_cc_side", "variable_cc_queue", "variable_dialed_user",
-		"variable_dialed_domain", "variable_sip_gateway_name",
+		"variable_cc_agent", "variable_cc_side", "variable_cc_queue", "variable_sip_gateway_name",
 		"Action", "Conference-Name", "Member-ID",
-		"CC-Action", "CC-Agent", "CC-Agent-Status", "CC-Agent-Type", "CC-Agent-Contact", "CC-Agent-Bridged",
+		"CC-Action", "CC-Agent", "CC-Agent-Status", "CC-Agent-Type", "CC-Agent-Contact", "CC-Agent-Bridged", "CC-Agent-UUID", "CC-Queue",
 		"from-user", "from-host", "user", "host", "call-id", "expires",
-	}, markHeader)
+	}, identity.Headers(), []string{markHeader})
 }
 
 // Apply takes one event and returns what it changed. Events that say nothing
@@ -194,6 +195,12 @@ func (t *Tracker) callcenter(e *esl.Event) {
 		if s := e.Get("CC-Agent-Status"); s != "" {
 			t.setLoggedOut(a, s == "Logged Out")
 		}
+	case "bridge-agent-start":
+		if l := t.legs[channelOf(e, "CC-Agent-UUID")]; l != nil {
+			l.served = true
+			t.setQueue(l, "agent", raw, e.Get("CC-Queue"))
+			t.identify(l)
+		}
 	case "bridge-agent-end":
 		if e.Get("CC-Agent-Bridged") == "true" {
 			a.wrap(t.clock)
@@ -207,7 +214,7 @@ func (t *Tracker) callcenter(e *esl.Event) {
 const regMargin = 2 * time.Minute
 
 func (t *Tracker) register(e *esl.Event) {
-	id := presence(e.Get("from-user") + "@" + e.Get("from-host"))
+	id := identity.User(e.Get("from-user") + "@" + e.Get("from-host"))
 	if id == "" {
 		return
 	}
@@ -246,7 +253,7 @@ func (t *Tracker) setRegistered(u *user, token string, until time.Time) {
 }
 
 func (t *Tracker) unregister(userPart, domain, token string) {
-	u := t.users[presence(userPart+"@"+domain)]
+	u := t.users[identity.User(userPart+"@"+domain)]
 	if u == nil || len(u.regs) == 0 {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"livemon/esl"
+	"livemon/internal/identity"
 	"livemon/internal/seal"
 )
 
@@ -19,6 +20,11 @@ type leg struct {
 	gateway    bool   // the leg goes out through a gateway: a user's, whatever it calls itself
 	supervisor bool
 	mark       string // the variable that Mark was read from, opened or not
+	unverified bool   // it says so itself, from an address that is trusted
+	session    string // the mod_verto session that it leads to, until its user is known
+	parent     string // the channel that it has its variables from
+	served     bool   // mod_callcenter itself says whose it is
+	told       bool   // the leg has said whose it is, or that it cannot tell: that stays
 	user       *user  // the owner of the presence id, where it is known or being asked for
 	agent      *agent // whose leg it is, nil if it is no agent's
 
@@ -77,16 +83,12 @@ func (t *Tracker) fill(l *leg, e *esl.Event) {
 	if l.Direction == "" {
 		t.fillOrigin(l, e)
 		who = true
-	} else if l.PresenceID == "" {
-		who = t.fillPresence(l, e.Get("Channel-Presence-ID"), e.Get("variable_dialed_user"), e.Get("variable_dialed_domain"))
+	} else if !l.told {
+		t.fillParent(l, e.Get)
+		who = t.fillWho(l, e.Get)
 	}
-	if side := e.Get("variable_cc_side"); side != "" {
-		if cc := e.Get("variable_cc_agent"); cc != "" || side != l.CCSide {
-			who = t.fillQueue(l, side, cc, e.Get("variable_cc_queue")) || who
-		}
-	}
-	if !l.gateway && e.Get("variable_sip_gateway_name") != "" {
-		l.gateway, who = true, true
+	if l.last == "" { // a bridge may have given it the other leg's variables
+		who = t.fillQueue(l, e.Get) || who
 	}
 	if v := e.Get(markHeader); v != "" && v != l.mark || who && l.mark != "" {
 		who = t.openMark(l, cmp.Or(v, l.mark)) || who
@@ -139,31 +141,95 @@ func (t *Tracker) fillOrigin(l *leg, e *esl.Event) {
 	if l.Created = micros(e.Get("Caller-Channel-Created-Time")); l.Created.IsZero() {
 		l.Created = t.clock
 	}
-	t.fillPresence(l, e.Get("Channel-Presence-ID"), e.Get("variable_dialed_user"), e.Get("variable_dialed_domain"))
+	t.fillParent(l, e.Get)
+	t.fillWho(l, e.Get)
 }
 
 func (l *leg) setNumbers(own, remote string) {
 	l.Number, l.remote = strings.Clone(number(own)), strings.Clone(number(remote))
 }
 
-// fillPresence sets whose telephone a leg is. A leg that was made by dialling
-// a user is that user's, whatever presence id it was given.
-func (t *Tracker) fillPresence(l *leg, id, dialedUser, dialedDomain string) bool {
-	p := ""
-	if l.Direction == Outbound && dialedUser != "" && dialedDomain != "" {
-		p = presence(dialedUser + "@" + dialedDomain)
+// fillParent sets what a leg has its variables from. It is what the leg began as:
+// the switch names another one when the leg has been bridged.
+func (t *Tracker) fillParent(l *leg, get identity.Header) {
+	l.parent = strings.Clone(channelID(identity.Parent(get)))
+	l.Chosen = identity.Chosen(get)
+	t.inherit(l)
+}
+
+// inherit reports whether a leg is found to have its variables from one whose
+// client chooses them.
+func (t *Tracker) inherit(l *leg) bool {
+	if p := t.legs[l.parent]; !l.Chosen && p != nil && p.Chosen {
+		l.Chosen = true
+		return true
 	}
-	if p == "" {
-		p = presence(id)
+	return false
+}
+
+// fillWho sets whose telephone a leg is, and reports whether that is news. A leg
+// that was made by dialling a user is that user's, whatever presence id it was
+// given. What it said first counts: a bridge may give it another leg's variables.
+func (t *Tracker) fillWho(l *leg, get identity.Header) bool {
+	l.told = true
+	id, sure, unverified := "", true, false
+	switch session := identity.Session(get); {
+	case l.Direction == Inbound:
+		if id = identity.Caller(get); id == "" {
+			var address string
+			if id, address = identity.Claim(get); id != "" && t.trusts(address) {
+				sure, unverified = false, true
+			} else {
+				id = ""
+			}
+		}
+	case session != "":
+		t.askVerto(l, session, get)
+		return false
+	default:
+		l.gateway = !l.Chosen && get("variable_sip_gateway_name") != ""
+		if id = identity.Dialled(get); l.Chosen {
+			sure = false
+		} else if id == "" && !identity.Exported(get, "presence_id") {
+			id, sure = identity.User(get("Channel-Presence-ID")), false
+		}
 	}
-	if p == "" || p == l.PresenceID {
+	return t.own(l, id, sure, unverified)
+}
+
+// own makes a leg a user's, and reports whether that is news.
+func (t *Tracker) own(l *leg, id string, sure, unverified bool) bool {
+	if id == "" {
 		return false
 	}
-	l.PresenceID = strings.Clone(p)
+	l.PresenceID, l.Certain, l.unverified, l.session = strings.Clone(t.spelled(id)), sure, unverified, ""
+	t.touch(l)
 	return true
 }
 
-func (t *Tracker) fillQueue(l *leg, side, cc, queue string) bool {
+// spelled is a user's name as the directory has it: the switch takes any mix of
+// upper and lower case at a login.
+func (t *Tracker) spelled(id string) string {
+	if u := t.users[id]; u == nil || !u.exists() {
+		for _, u := range t.users {
+			if u.exists() && strings.EqualFold(u.id, id) {
+				return u.id
+			}
+		}
+	}
+	return id
+}
+
+// fillQueue takes what mod_callcenter sets on the leg of an agent whom it calls.
+func (t *Tracker) fillQueue(l *leg, get identity.Header) bool {
+	side, cc := get("variable_cc_side"), get("variable_cc_agent")
+	if l.served || l.Chosen || l.Direction != Outbound || side == "" || cc == "" && side == l.CCSide || identity.Exported(get, "cc_side") || identity.Exported(get, "cc_agent") {
+		return false
+	}
+	return t.setQueue(l, side, cc, get("variable_cc_queue"))
+}
+
+func (t *Tracker) setQueue(l *leg, side, cc, queue string) bool {
 	if cc != "" {
 		cc = name(cc)
 	}

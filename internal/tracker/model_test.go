@@ -1,6 +1,7 @@
 package tracker_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -36,6 +37,18 @@ type channel struct {
 	partner, last, room             string
 	member                          int
 	vars                            map[string]string
+	headers                         map[string]string // besides, and instead of, those that an honest channel has
+}
+
+// own are the headers that say whose the channel is. An inbound one with a presence
+// id is a telephone that has authenticated itself as that.
+func (c *channel) own() map[string]string {
+	h := map[string]string{"Caller-Source": "mod_sofia", "Channel-Presence-ID": c.presence}
+	if user, domain, ok := strings.Cut(c.presence, "@"); ok && c.dir == tracker.Inbound {
+		h["variable_sip_authorized"], h["variable_sip_auth_username"], h["variable_requested_domain_name"] = "true", user, domain
+	}
+	maps.Copy(h, c.headers)
+	return h
 }
 
 // model is as much of a switch as the tracker can see: it makes the events that
@@ -60,7 +73,6 @@ func (m *model) send(name string, c *channel, more ...string) {
 	h := map[string]string{"Event-Name": name, "Event-Date-Timestamp": strconv.FormatInt(m.now.UnixMicro(), 10)}
 	if c != nil {
 		h["Unique-ID"], h["Call-Direction"], h["Channel-Name"] = c.id, c.dir, "sofia/internal/"+c.number
-		h["Channel-Presence-ID"] = c.presence
 		h["Caller-Caller-ID-Number"], h["Caller-Destination-Number"] = c.number, c.dest
 		if c.dir == tracker.Outbound {
 			h["Caller-Caller-ID-Number"], h["Caller-Destination-Number"] = c.dest, c.number
@@ -76,6 +88,7 @@ func (m *model) send(name string, c *channel, more ...string) {
 		for k, v := range c.vars {
 			h["variable_"+k] = v
 		}
+		maps.Copy(h, c.own())
 	}
 	for i := 0; i < len(more); i += 2 {
 		h[more[i]] = more[i+1]
@@ -183,12 +196,15 @@ func (m *model) snapshot() tracker.Snapshot {
 	rooms := map[string][]row{}
 	vars := map[string]map[string]string{}
 	for _, c := range m.all() {
-		r := row{"uuid": c.id, "direction": c.dir, "name": "sofia/internal/" + c.number, "created_epoch": strconv.FormatInt(epoch.Unix(), 10),
-			"state": "CS_EXECUTE", "presence_id": c.presence, "callstate": "RINGING", "initial_cid_num": c.number, "initial_dest": c.dest}
+		r := row{"uuid": c.id, "direction": c.dir, "name": cmp.Or(c.own()["Channel-Name"], "sofia/internal/"+c.number), "created_epoch": strconv.FormatInt(epoch.Unix(), 10),
+			"state": "CS_EXECUTE", "presence_id": c.own()["Channel-Presence-ID"], "callstate": "RINGING", "initial_cid_num": c.number, "initial_dest": c.dest}
 		if c.dir == tracker.Outbound {
 			r["initial_cid_num"], r["initial_dest"] = c.dest, c.number
 		}
 		v := maps.Clone(c.vars)
+		for k, x := range c.own() {
+			v[strings.TrimPrefix(k, "variable_")] = x
+		}
 		v["last_bridge_to"] = "_undef_"
 		if c.last != "" {
 			v["last_bridge_to"] = c.last

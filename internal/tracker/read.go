@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"livemon/internal/identity"
 	"livemon/internal/seal"
 )
 
@@ -38,6 +40,7 @@ type read struct {
 	agents   []ccRow
 	users    []string
 	vars     map[string]map[string]string
+	serves   map[string]string // mod_callcenter's agents, by the channel that is theirs
 }
 
 type channelRow struct {
@@ -204,7 +207,7 @@ func (r *read) parseRegistrations(b []byte) error {
 		return err
 	}
 	for _, x := range table {
-		id := presence(string(x.User) + "@" + string(x.Realm))
+		id := identity.User(string(x.User) + "@" + string(x.Realm))
 		if id == "" {
 			continue
 		}
@@ -320,7 +323,7 @@ func (r *read) parseUsers(s string) error {
 	for line := range strings.Lines(body) {
 		fields := strings.SplitN(line, "|", 4)
 		if len(fields) == 4 {
-			if id := presence(fields[0] + "@" + fields[2]); id != "" {
+			if id := identity.User(fields[0] + "@" + fields[2]); id != "" {
 				r.users = append(r.users, id)
 			}
 		}
@@ -328,11 +331,10 @@ func (r *read) parseUsers(s string) error {
 	return nil
 }
 
-// parseVars cleans the channels' variables. mod_callcenter's own table says
-// whose leg a channel is where the channel does not.
+// parseVars cleans the channels' variables and headers.
 func (r *read) parseVars(vars map[string]map[string]string) {
 	r.vars = make(map[string]map[string]string, len(vars))
-	wanted := append(SnapshotVars(), createdTime)
+	wanted := slices.Concat(SnapshotVars(), plainHeaders(), []string{createdTime})
 	for channel, of := range vars {
 		if of == nil {
 			continue
@@ -348,10 +350,10 @@ func (r *read) parseVars(vars map[string]map[string]string) {
 		}
 		r.vars[channel] = clean
 	}
-	for i := range r.agents {
-		a := &r.agents[i]
-		if of := r.vars[a.uuid]; a.uuid != "" && of != nil && of["cc_side"] == "" {
-			of["cc_side"], of["cc_agent"] = "agent", a.name
+	r.serves = map[string]string{}
+	for _, a := range r.agents {
+		if a.uuid != "" {
+			r.serves[a.uuid] = a.name
 		}
 	}
 }

@@ -2,12 +2,12 @@ package tracker
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"livemon/internal/fsapi"
+	"livemon/internal/identity"
 	"livemon/internal/seal"
 )
 
@@ -35,37 +35,54 @@ func SnapshotCommands() []fsapi.Line {
 	return []fsapi.Line{fsapi.Channels(), fsapi.Calls(), fsapi.Registrations(), fsapi.Rooms(), fsapi.QueueAgents(), fsapi.Users()}
 }
 
-// SnapshotVars returns the variables to get of every channel, by uuid_getvar
-// one at a time, or with DumpVars all at once.
+// SnapshotVars returns the variables of every channel that a Snapshot holds. See
+// DumpVars, which returns headers of the channel's, too.
 func SnapshotVars() []string {
-	return append([]string{"cc_agent", "cc_side", "cc_queue", "presence_id", "dialed_user", "dialed_domain",
-		"sip_gateway_name", "last_bridge_to", "answered_time"}, seal.Variable)
+	out := append([]string{"cc_agent", "cc_side", "cc_queue", "presence_id", "sip_gateway_name", "last_bridge_to", "answered_time"}, seal.Variable)
+	for _, h := range identity.Headers() {
+		if v, ok := strings.CutPrefix(h, variable); ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// plainHeaders returns the headers that are no variables. None of their names can
+// be one in SnapshotVars.
+func plainHeaders() []string {
+	return slices.DeleteFunc(identity.Headers(), func(h string) bool { return strings.HasPrefix(h, variable) })
 }
 
 // createdTime stands, in what DumpVars returns, for the moment at which the switch
 // made the channel. The table has it in whole seconds only.
 const createdTime = "created_time"
 
-// DumpVars returns SnapshotVars out of an answer to "uuid_dump CHANNEL json". It
-// is nil where there is no such answer, as when the channel has gone.
+// DumpVars returns SnapshotVars out of an answer to "uuid_dump CHANNEL json", and
+// the headers that say whose telephone it is. It is nil where there is no such
+// answer, as when the channel has gone.
 func DumpVars(dump []byte) map[string]string {
-	var all map[string]text
-	if json.Unmarshal(dump, &all) != nil || all == nil {
+	get := identity.Dump(dump)
+	if get == nil {
 		return nil
 	}
 	vars := map[string]string{}
 	for _, k := range SnapshotVars() {
-		if v := all[variable+k]; v != "" {
-			vars[k] = string(v)
+		if v := get(variable + k); v != "" {
+			vars[k] = v
+		}
+	}
+	for _, k := range plainHeaders() {
+		if v := get(k); v != "" {
+			vars[k] = v
 		}
 	}
 	// Not a variable of the channel's own: uuid_getvar makes it up from this.
-	if at := all["Caller-Channel-Answered-Time"]; at != "" {
-		vars["answered_time"] = string(at)
+	if at := get("Caller-Channel-Answered-Time"); at != "" {
+		vars["answered_time"] = at
 	}
 	// Neither is this, and a variable of that name does not count.
-	if at := all["Caller-Channel-Created-Time"]; at != "" {
-		vars[createdTime] = string(at)
+	if at := get("Caller-Channel-Created-Time"); at != "" {
+		vars[createdTime] = at
 	}
 	return vars
 }
@@ -73,11 +90,10 @@ func DumpVars(dump []byte) map[string]string {
 // DumpRoom returns the conference that a channel was in last, out of an answer to
 // "uuid_dump CHANNEL json", or "".
 func DumpRoom(dump []byte) string {
-	var all map[string]text
-	if json.Unmarshal(dump, &all) != nil {
-		return ""
+	if get := identity.Dump(dump); get != nil {
+		return get(variable + "conference_name")
 	}
-	return string(all[variable+"conference_name"])
+	return ""
 }
 
 // Load replaces everything that is known by a full read, and returns what that
@@ -167,6 +183,8 @@ func (t *Tracker) loadUsers(r *read) {
 		u.listed, u.asked = false, false
 		u.regs = nil
 	}
+	clear(t.domains)
+	t.asked, t.far = 0, 0
 	for _, id := range r.users {
 		if u := t.userOf(id); u != nil {
 			u.listed = true
@@ -250,6 +268,36 @@ func (t *Tracker) loadLegs(r *read) {
 		}
 		t.loadLeg(l, c, r.vars[c.id])
 	}
+	for again := true; again; { // legs may stand before the ones that they have their variables from
+		again = false
+		for _, l := range t.legs {
+			again = t.inherit(l) || again
+		}
+	}
+	for i := range r.channels {
+		c := &r.channels[i]
+		if l := t.legs[c.id]; l != nil && r.vars[c.id] != nil {
+			t.loadWho(l, headerOf(c, r.vars[c.id]), r.serves[c.id])
+		}
+	}
+}
+
+// headerOf reads what a full read says of a channel as if it were an event.
+func headerOf(c *channelRow, vars map[string]string) identity.Header {
+	return func(h string) string {
+		v := ""
+		switch key, isVar := strings.CutPrefix(h, variable); {
+		case isVar:
+			return vars[key]
+		case h == "Call-Direction":
+			return c.direction
+		case h == "Channel-Presence-ID":
+			v = cmp.Or(c.presence, vars["presence_id"])
+		case h == "Channel-Name":
+			v = c.name
+		}
+		return cmp.Or(v, vars[h])
+	}
 }
 
 func (t *Tracker) loadLeg(l *leg, c *channelRow, vars map[string]string) {
@@ -265,18 +313,14 @@ func (t *Tracker) loadLeg(l *leg, c *channelRow, vars map[string]string) {
 		}
 	}
 	if vars != nil {
-		l.CCAgent, l.CCSide, l.Queue = vars["cc_agent"], vars["cc_side"], vars["cc_queue"]
-		l.gateway = vars["sip_gateway_name"] != ""
+		if !l.told {
+			t.fillParent(l, headerOf(c, vars))
+		}
 		if at := micros(vars[createdTime]); !at.IsZero() {
 			l.Created = at
 		}
 		t.openMark(l, vars[seal.Variable])
 	}
-	id := c.presence
-	if id == "" {
-		id = vars["presence_id"]
-	}
-	t.fillPresence(l, id, vars["dialed_user"], vars["dialed_domain"])
 	at := micros(vars["answered_time"])
 	switch {
 	case l.Answered && !at.IsZero():
@@ -288,6 +332,22 @@ func (t *Tracker) loadLeg(l *leg, c *channelRow, vars map[string]string) {
 		l.Answered, l.AnsweredAt = true, at
 	}
 	l.Held = c.held
+}
+
+// loadWho takes whose leg it is from a full read. mod_callcenter's own table counts
+// more than the leg's variables.
+func (t *Tracker) loadWho(l *leg, get identity.Header, serves string) {
+	switch {
+	case serves != "":
+		l.served = true
+		t.setQueue(l, "agent", serves, get("variable_cc_queue"))
+	case !l.served && !l.told:
+		t.fillQueue(l, get)
+	}
+	if !l.told || l.session != "" {
+		l.session = ""
+		t.fillWho(l, get)
+	}
 }
 
 func (t *Tracker) loadBridges(r *read) {

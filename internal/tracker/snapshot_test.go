@@ -58,13 +58,10 @@ func TestRealTables(t *testing.T) {
 	c, err := tr.Load(tracker.Snapshot{
 		Channels: read("show-channels.json"), Calls: read("show-calls.json"), Registrations: []byte(`{"row_count": 0}`),
 		Conferences: []byte("[]\n"), CCAgents: "+OK\n", Users: "-ERR no such thing\n", Time: at,
-		Vars: map[string]map[string]string{b: vars},
+		Vars: map[string]map[string]string{b: vars, a: {"Caller-Source": "mod_sofia", "sip_authorized": "true", "sip_acl_token": "1000@127.0.0.1"}},
 	})
-	if err != nil || len(c.Agents) != 0 {
+	if err != nil || len(c.Agents) != 2 || len(tr.UnknownPresence()) != 0 {
 		t.Fatal(c, err)
-	}
-	for _, id := range tr.UnknownPresence() {
-		tr.SetUser(id, true)
 	}
 	if l, _ := tr.Leg(b); !l.AnsweredAt.Equal(time.UnixMicro(1795357210777787)) {
 		t.Errorf("%+v", l)

@@ -13,7 +13,7 @@ func (t *Tracker) wire(a *agent) wire.Agent {
 	return wire.Agent{
 		Agent: a.name, Extension: a.view.ext, State: a.view.state, Since: a.view.since, Node: t.node,
 		Call: a.view.call, User: a.view.user, Direction: a.view.direction, Queue: a.view.queue,
-		Supervisors: []wire.Supervisor{},
+		Unverified: a.view.unverified, Supervisors: []wire.Supervisor{},
 	}
 }
 
@@ -124,7 +124,7 @@ func (t *Tracker) refresh(a *agent) {
 		v.ext = a.ext
 	}
 	if best != nil {
-		v.user, v.direction = best.remote, best.agentsDirection()
+		v.user, v.direction, v.unverified = best.remote, best.agentsDirection(), best.unverified && !best.served
 		if best.CCSide == "agent" {
 			v.queue = best.Queue
 		}

@@ -302,7 +302,7 @@ func TestSupervisorsAreNeitherAgentsNorUsers(t *testing.T) {
 
 func TestUnknownPresence(t *testing.T) {
 	w := newWorld(t)
-	in := w.create("x", tracker.Inbound, "bob@Example.COM", "bob", "600")
+	in := w.create("x", tracker.Outbound, "bob@Example.COM", "bob", "600")
 	if _, ok := w.tr.Agent("bob@example.com"); ok {
 		t.Fatal("an agent before anybody knows him")
 	}
@@ -319,7 +319,7 @@ func TestUnknownPresence(t *testing.T) {
 		t.Fatal(w.tr.Agents())
 	}
 	w.hangup(in)
-	w.create("y", tracker.Inbound, "bob@example.com", "bob", "600")
+	w.create("y", tracker.Outbound, "bob@example.com", "bob", "600")
 	if got := w.tr.UnknownPresence(); len(got) != 0 {
 		t.Fatal("asked again about a stranger:", got)
 	}
@@ -329,7 +329,7 @@ func TestUnknownPresence(t *testing.T) {
 		t.Fatal("a registered user is no agent")
 	}
 	for _, hostile := range []string{"a b@example.com", "a@b@c", "@x", "x@", "a\n@b", "a'@b", strings.Repeat("x", 200) + "@y"} {
-		w.create("h-"+tracker.Inbound+string(rune('0'+len(hostile)%10)), tracker.Inbound, hostile, "1", "2")
+		w.create("h-"+string(rune('0'+len(hostile)%10)), tracker.Outbound, hostile, "1", "2")
 		if got := w.tr.UnknownPresence(); len(got) != 0 {
 			t.Errorf("asks about %q", got)
 		}

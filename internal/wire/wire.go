@@ -65,7 +65,8 @@ type Agent struct {
 	User        string       `json:"user"`                // the user's number
 	Direction   string       `json:"direction,omitempty"` // of the call as the agent sees it: inbound or outbound
 	Queue       string       `json:"queue,omitempty"`
-	Supervisors []Supervisor `json:"supervisors"` // who is on this agent's call; never null
+	Unverified  bool         `json:"unverified,omitempty"` // the telephone on the call has not authenticated itself
+	Supervisors []Supervisor `json:"supervisors"`          // who is on this agent's call; never null
 }
 
 // Called tells whether an agent can be asked for by a name: his own, his

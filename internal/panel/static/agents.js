@@ -1,7 +1,7 @@
 // The table of agents. What comes in is kept as a model at once and shown once a
 // frame; only what differs is touched; seconds are counted only where they are seen.
 
-import { announce, elapsed, roleWords, setText, stamp, stateWords, word, bdi } from './text.js';
+import { announce, elapsed, roleWords, setText, stamp, stateOf, stateWords, word, bdi } from './text.js';
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 const stateOrder = ['on-call', 'on-hold', 'in-conference', 'ringing', 'wrap-up', 'idle', 'logged-out'];
@@ -336,8 +336,8 @@ class Row {
       this.extension.textContent = other.split('@')[0];
       this.extension.title = other;
     }
-    if (before?.state !== a.state) {
-      this.state.textContent = word(stateWords, a.state);
+    if (before?.state !== a.state || before?.unverified !== a.unverified) {
+      this.state.textContent = stateOf(a);
       this.state.className = 'state s-' + (Object.hasOwn(stateWords, a.state) ? a.state : 'other');
     }
     if (before?.since !== a.since) {
@@ -389,7 +389,7 @@ class Row {
   // haystack is what a filter looks into.
   haystack() {
     const a = this.agent;
-    return this.lower ??= [a.agent, a.extension, word(stateWords, a.state), a.user, a.direction, a.node, a.queue,
+    return this.lower ??= [a.agent, a.extension, stateOf(a), a.user, a.direction, a.node, a.queue,
       ...listeners(a).flatMap((s) => [s.supervisor, word(roleWords, s.role)])].join('\n').toLocaleLowerCase();
   }
 }

@@ -3,7 +3,7 @@
 
 import { call, Problem, sessionPath } from './api.js';
 import { may, me } from './me.js';
-import { explain, setText, stateWords, word, bdi } from './text.js';
+import { explain, setText, stateOf, bdi } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 const remembered = 'livemon.telephone'; // of this tab only
@@ -60,7 +60,7 @@ export class LiveDialog {
     this.#session = null;
     this.#problem('');
     setText($('live-status'), '');
-    this.#dialog.querySelector('.live-who').replaceChildren(bdi(agent.agent), ' · ' + word(stateWords, agent.state).toLowerCase(), ...(agent.user ? [' with ', bdi(agent.user)] : []));
+    this.#dialog.querySelector('.live-who').replaceChildren(bdi(agent.agent), ' · ' + stateOf(agent).toLowerCase(), ...(agent.user ? [' with ', bdi(agent.user)] : []));
     this.#reset(agent);
     this.#phase('wait');
     setText($('live-status'), 'One moment…');

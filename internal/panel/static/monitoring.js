@@ -7,7 +7,7 @@ import { LiveDialog } from './live.js';
 import { may, onMe, readMe } from './me.js';
 import { Seat } from './seat.js';
 import { Stream } from './stream.js';
-import { announce, bdi, stamp, stateWords, word } from './text.js';
+import { announce, bdi, stamp, stateOf } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 const open = 'livemon.agents'; // whether the panel is open, in this tab
@@ -49,7 +49,7 @@ function showSelected() {
   shown = key;
   const box = $('selected');
   if (!may('listen')) box.textContent = 'Your account may not listen to calls.';
-  else if (a) box.replaceChildren('Selected: ', bdi(a.agent), ', ' + word(stateWords, a.state).toLowerCase(), table.selectedHidden ? ' (not among those shown)' : '');
+  else if (a) box.replaceChildren('Selected: ', bdi(a.agent), ', ' + stateOf(a).toLowerCase(), table.selectedHidden ? ' (not among those shown)' : '');
   else box.textContent = 'No agent is selected.';
   $('monitor').setAttribute('aria-disabled', String(!a || !may('listen')));
 }

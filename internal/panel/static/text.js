@@ -17,6 +17,9 @@ export const roleMeaning = {
 
 export const word = (words, key) => (Object.hasOwn(words, key) ? words[key] : key || '');
 
+// stateOf is what an agent does. A telephone that has not authenticated itself may be anybody's.
+export const stateOf = (agent) => word(stateWords, agent.state) + (agent.unverified ? ', not authenticated' : '');
+
 // The clock of the service, which times come from, may not be this machine's.
 let ahead = 0;
 
