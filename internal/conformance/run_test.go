@@ -37,6 +37,7 @@ var chapters = []struct {
 	{"Hold and transfers", holdFacts},
 	{"Who hears whom in a room", roomFacts},
 	{"Past the room, and behind the bridge", whisperFacts},
+	{"A tap: listening without touching the call", tapFacts},
 	{"Calls that came in", inboundFacts},
 	{"Keys", keyFacts},
 	{"Questions on the telephone", digitFacts},

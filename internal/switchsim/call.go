@@ -400,7 +400,7 @@ func (s *Switch) hangup(ch *channel, cause string) {
 	}
 	switch end := ch.loop; {
 	case end == nil:
-	case end.orig != nil:
+	case end.orig != nil && !s.opt.LateRefusals:
 		s.hangup(end, "NORMAL_CLEARING")
 	default:
 		s.after(hangupLag, func() { s.hangup(end, "NORMAL_CLEARING") })

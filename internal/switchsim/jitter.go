@@ -22,6 +22,11 @@ type jitterBuffer struct {
 	paused bool
 }
 
+// bufferVariables are what a leg has from the moment on in which it got a jitter buffer,
+// and still when that is gone.
+var bufferVariables = strings.Fields(`rtp_jb_max_ms rtp_jb_size_ms rtp_jb_acceleration_ms rtp_jb_expand_ms rtp_jb_jitter_max_ms rtp_jb_jitter_ms
+	rtp_jb_reset_count rtp_jb_reset_too_big rtp_jb_reset_missing_frames rtp_jb_reset_ts_jump rtp_jb_reset_error`)
+
 // packetTimes is the packet time in a list of codecs, such as PCMU@40i.
 var packetTimes = regexp.MustCompile(`@([0-9]+)i`)
 
@@ -64,6 +69,9 @@ func (ch *channel) setBuffer(spec string) {
 	}
 	if ch.buffer == nil {
 		ch.buffer = &jitterBuffer{}
+		for _, name := range bufferVariables {
+			ch.set(name, "0")
+		}
 	}
 	ch.buffer.frames = ms / ch.ptime
 }

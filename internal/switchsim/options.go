@@ -47,6 +47,9 @@ type Options struct {
 	LateEvents bool
 	Heartbeat  time.Duration // between HEARTBEAT events; default 20 s
 	Lags       Lags          // how long some things take
+	// LateRefusals has a tap that cannot be put on answered with +OK, and ended at once,
+	// as a real switch does in a third of the cases; in the others it says -ERR.
+	LateRefusals bool
 	// JitterBuffer is what the SIP profile has for auto-jitterbuffer-msec, such as 60.
 	JitterBuffer string
 	Logger       *slog.Logger // default: none

@@ -305,6 +305,16 @@ func TestTapRefused(t *testing.T) {
 	wait(t, l.s, "a tap", func() bool { return strings.Contains(l.api("uuid_buglist %s", l.pupil), "eavesdrop") })
 }
 
+// TestTapRefusedLate is answered +OK, and is gone.
+func TestTapRefusedLate(t *testing.T) {
+	o := tapOptions()
+	o.LateRefusals = true
+	l := newCall(t, o, inbound)
+	l.want("+OK T", "%s", tapOriginate("T", "nobody", "lm", ""))
+	wait(t, l.s, "its end", func() bool { return len(l.s.Channels()) == 2 })
+	l.want("false", "uuid_exists T")
+}
+
 // TestTapOfARingingLeg waits six seconds, and takes early media for an answer.
 func TestTapOfARingingLeg(t *testing.T) {
 	s := start(t, tapOptions())

@@ -379,7 +379,8 @@ func TestNothingChanges(t *testing.T) {
 		waitHears(t, l.s, "1002", "1000 1001")
 		l.far = l.api("uuid_getvar T other_loopback_leg_uuid")
 		l.want("+OK Success", "uuid_jitterbuffer %s stop", l.pupil)
-		l.want("+OK", "uuid_setvar %s jitterbuffer_msec", l.pupil)
+		l.want("+OK", "uuid_setvar_multi %s jitterbuffer_msec=;rtp_jb_max_ms=;rtp_jb_size_ms=;rtp_jb_acceleration_ms=;rtp_jb_expand_ms=;rtp_jb_jitter_max_ms=;"+
+			"rtp_jb_jitter_ms=;rtp_jb_reset_count=;rtp_jb_reset_too_big=;rtp_jb_reset_missing_frames=;rtp_jb_reset_ts_jump=;rtp_jb_reset_error=", l.pupil)
 		l.reach("3")
 		l.mute(false)
 		l.hear("1001 1002", "1000 1002", "1000 1001")
