@@ -152,11 +152,12 @@ func (n *node) hold(ctx context.Context, lease state.Lease) error {
 	n.follower, n.client = nil, esl.NewClient(n.opts) // it dials only if somebody asks, such as doctor
 	n.mu.Unlock()
 	if ctx.Err() != nil {
-		// Let the next controller in at once.
-		rctx, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer done()
-		_ = n.journal.drain(rctx) // logged there
-		if rerr := n.m.store.ReleaseLease(rctx, lease); rerr != nil {
+		// Let the next controller in at once, also where the records take their time.
+		last := context.WithoutCancel(ctx)
+		dctx, done := context.WithTimeout(last, time.Second)
+		_ = n.journal.drain(dctx) // logged there
+		done()
+		if rerr := n.m.store.ReleaseLease(last, lease); rerr != nil {
 			n.log.Warn("the lease could not be given back; it expires by itself", "error", rerr)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2/server"
+
 	"livemon/internal/fault"
 	"livemon/internal/monitor"
 	"livemon/internal/switchsim"
@@ -136,6 +138,31 @@ func TestStoreLostItsMemory(t *testing.T) {
 			h.bridged(c)
 		})
 	}
+}
+
+// TestTheLeaseIsGivenBack at an orderly end, also where what is to be recorded
+// before takes too long: the next controller need not wait for the lease to expire.
+func TestTheLeaseIsGivenBack(t *testing.T) {
+	h := build(t)
+	h.call("5550100", "1001")
+	s := h.role(h.listen("1001", "1002"), wire.Coach)
+	stuck, asked := make(chan struct{}), make(chan struct{}, 100)
+	h.redis.Server().SetPreHook(func(_ *server.Peer, _ string, args ...string) bool {
+		if slices.Contains(args, "livemon:{audit}:stream") {
+			asked <- struct{}{}
+			<-stuck
+		}
+		return false
+	})
+	h.role(s, wire.Monitor)
+	<-asked
+	h.stop()
+	owner, _, err := h.store.LeaseHolder(t.Context(), "sim")
+	if err != nil || owner != "" {
+		t.Errorf("the lease is held by %q, %v", owner, err)
+	}
+	h.redis.Server().SetPreHook(nil)
+	close(stuck)
 }
 
 // TestAnotherControllerTakesOver when the first one is gone.
