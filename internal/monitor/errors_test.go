@@ -151,7 +151,7 @@ func TestRoomCannotBeCreated(t *testing.T) {
 	for name, f := range map[string]switchsim.Fault{
 		"the move is refused":           {Match: regexp.MustCompile("uuid_transfer .* -both"), Reply: "-ERR no"},
 		"the move is accepted and lost": {Match: regexp.MustCompile("uuid_transfer .* -both"), Reply: "+OK"},
-		"the first step is refused":     {Match: regexp.MustCompile("uuid_setvar_multi .*livemon_mark=\\S+;max_session_transfers=70$"), Reply: "-ERR no"},
+		"the first step is refused":     {Match: regexp.MustCompile(`uuid_setvar_multi .*livemon_mark=\S+;max_session_transfers=70$`), Reply: "-ERR no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
