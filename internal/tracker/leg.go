@@ -202,7 +202,10 @@ func (t *Tracker) own(l *leg, id string, sure, unverified bool) bool {
 	if id == "" {
 		return false
 	}
-	l.PresenceID, l.Certain, l.unverified, l.session = strings.Clone(t.spelled(id)), sure, unverified, ""
+	if sure {
+		id = t.spelled(id)
+	}
+	l.PresenceID, l.Certain, l.unverified, l.session = strings.Clone(id), sure, unverified, ""
 	t.touch(l)
 	return true
 }
