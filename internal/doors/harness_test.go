@@ -262,7 +262,7 @@ func (h *house) unheard(what string, f func()) {
 var looking = regexp.MustCompile(`^(bg)?api (show|uuid_getvar|uuid_dump|uuid_exists|version|status|uptime|hostname|global_getvar|user_exists|callcenter_config|xml_locate|module_exists|file_exists|strepoch|eval|conference (\S+ )?(json_list|xml_list|list))\b|^(event|nixevent|noevents|filter|linger|nolinger|connect|myevents|divert_events|exit|auth)\b`)
 
 // telling are commands to the caller's own leg, by which he is asked and told.
-var telling = regexp.MustCompile(`^sendmsg \n(?s:.*)(Execute-App-Name: (answer|playback|play_and_get_digits|flush_dtmf)(\n|$)|Call-Command: hangup)|^api uuid_setvar_multi \S+ (sensitive_dtmf=true;read_result=|livemon_digits=;livemon_digits_invalid=;sensitive_dtmf=)$`)
+var telling = regexp.MustCompile(`^sendmsg \n(?s:.*)(Execute-App-Name: (answer|playback|play_and_get_digits|flush_dtmf)(\n|$)|Call-Command: hangup)|^api uuid_setvar_multi \S+ (sensitive_dtmf=true|read_result=;|livemon_digits=;livemon_digits_invalid=;sensitive_dtmf=;)$`)
 
 // acts are the commands that the switch was sent and that change something.
 func (h *house) acts() []string {
