@@ -47,6 +47,11 @@ var forgeries = map[string]func(h *house, id string, v map[string]any){
 		v["role"], v["desired"], v["coaching"] = "barge", "barge", true
 		h.redis.HSet(keySession+id, "desired", "barge")
 	},
+	"the customer's channel": func(h *house, _ string, v map[string]any) { v["channel"] = h.sim.Leg("5550100") },
+	"the agent's channel, in barge": func(h *house, id string, v map[string]any) {
+		v["channel"], v["role"] = h.sim.Leg("1001"), "barge"
+		h.redis.HSet(keySession+id, "desired", "barge")
+	},
 	"the machine's": func(h *house, id string, v map[string]any) { v["account"], v["coaching"] = "", true },
 	"another's": func(h *house, id string, v map[string]any) {
 		v["account"], v["supervisor"], v["coaching"] = "boss", "boss", true
