@@ -376,7 +376,7 @@ var sessionEvents = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE
 	"CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY", "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE", "DTMF", "DETECTED_TONE", "BACKGROUND_JOB", "PLAYBACK_START", "PLAYBACK_STOP", "MEDIA_BUG_START", "MEDIA_BUG_STOP",
 	"CUSTOM conference::maintenance"}
 
-var eventHeaders = []string{"Unique-ID", "Action", "Conference-Name", "Conference-Profile-Name", "Member-ID", "DTMF-Key", "Data", "Hangup-Cause", "DTMF-Digit", "DTMF-Source", "Media-Bug-Function",
+var eventHeaders = []string{"Unique-ID", "Caller-Channel-Created-Time", "Action", "Conference-Name", "Conference-Profile-Name", "Member-ID", "DTMF-Key", "Data", "Hangup-Cause", "DTMF-Digit", "DTMF-Source", "Media-Bug-Function",
 	"Detected-Tone", "Application", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Event-Sequence", "Channel-Name", "variable_" + mark, "variable_sip_call_id",
 	"variable_read_result", "variable_read_terminator_used", "variable_" + answer, "variable_" + answer + "_invalid", "variable_digits_dialed"}
 

@@ -207,6 +207,38 @@ var socketFacts = []fact{
 			c.until("what was executed on the other call", func() bool { return c.variable(other, "livemon_reached") == "yes" })
 			c.ok("uuid_transfer %s park inline", l.uuid)
 		}},
+	{name: "created-stays", room: true,
+		claim: "`Caller-Channel-Created-Time`, in microseconds, is the same in a channel's first event and in `uuid_dump` ever after: through a bridge, a room and a transfer. No variable changes it or `Call-Direction`.",
+		check: func(c *check) {
+			at := c.events.now()
+			a, b := c.call("user", "pupil")
+			first := map[*leg]string{}
+			for _, l := range []*leg{a, b} {
+				first[l] = c.await(at, "event=CHANNEL_CREATE", "Unique-ID="+l.uuid).Get("Caller-Channel-Created-Time")
+				c.want(len(first[l]) == 16, "it is %q", first[l])
+			}
+			same := func(when string) {
+				for l, want := range first {
+					dump := c.api("uuid_dump %s", l.uuid)
+					for _, line := range []string{"Caller-Channel-Created-Time: " + want, "Call-Direction: outbound"} {
+						c.want(strings.Contains(dump, "\n"+line+"\n"), "%s: %s has not %q", when, c.short(l), line)
+					}
+				}
+			}
+			same("in a bridge")
+			for _, l := range []*leg{a, b} {
+				for _, name := range []string{"created_time", "Caller-Channel-Created-Time", "direction", "Call-Direction"} {
+					c.ok("uuid_setvar %s %s 1", l.uuid, name)
+				}
+			}
+			same("with variables of these names")
+			c.move(a, b)
+			same("in a room")
+			c.bridged(a, b)
+			same("in a bridge again")
+			c.ok("uuid_transfer %s -both park inline", a.uuid)
+			same("parked")
+		}},
 	{name: "show-lags",
 		claim: "`show channels` is behind the events, by less than a second.",
 		check: func(c *check) {

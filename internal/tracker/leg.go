@@ -79,8 +79,8 @@ func (t *Tracker) learn(e *esl.Event) *leg {
 // fill takes what an event says of its own leg. What a leg was called when it
 // began stays: the switch swaps the numbers when it moves a leg.
 func (t *Tracker) fill(l *leg, e *esl.Event) {
-	who := false
-	if l.Direction == "" {
+	who, known := false, l.Direction != ""
+	if !known {
 		t.fillOrigin(l, e)
 		who = true
 	} else if !l.told {
@@ -90,7 +90,7 @@ func (t *Tracker) fill(l *leg, e *esl.Event) {
 	if l.last == "" { // a bridge may have given it the other leg's variables
 		who = t.fillQueue(l, e.Get) || who
 	}
-	if v := e.Get(markHeader); v != "" && v != l.mark || who && l.mark != "" {
+	if v := e.Get(markHeader); v != "" && v != l.mark || !known && l.mark != "" {
 		who = t.openMark(l, cmp.Or(v, l.mark)) || who
 	}
 	if who {
