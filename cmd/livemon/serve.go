@@ -29,14 +29,15 @@ func serveCommand() *cli.Command {
 		Usage: "run the service",
 		Description: `A flag counts more than its environment variable, that more than the file, and
 that more than the default. Where the environment holds several values,
-LIVEMON_FREESWITCH and LIVEMON_TRUSTED_PROXIES divide them by commas, LIVEMON_DIAL
-and LIVEMON_NEVER_... by line breaks.
+commas separate them in LIVEMON_FREESWITCH, LIVEMON_TRUSTED_PRESENCE and
+LIVEMON_TRUSTED_PROXIES, line breaks in LIVEMON_DIAL and LIVEMON_NEVER_...
 
 The page and the API listen on one address; the page is for accounts, which
 'livemon supervisors add' makes.
 
 The API's token is LIVEMON_TOKEN, or is written to a file that only this user
-can read.`,
+can read. The secret file is made if there is none. Several controllers on one
+Redis need the same secret file.`,
 		Flags: serveFlags(),
 		Action: func(c *cli.Context) error {
 			if _, err := positional(c); err != nil {
