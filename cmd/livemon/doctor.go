@@ -15,7 +15,7 @@ import (
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "doctor",
-		Usage:       "ask the running service what is not as it must be, and what to do",
+		Usage:       "check the service, Redis and each switch, and suggest fixes",
 		Description: "Ends with 0 if everything is as it must be, else with 1.",
 		Flags:       []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {

@@ -18,7 +18,7 @@ import (
 func selftestCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "selftest",
-		Usage: "hear for yourself, on running switches, that nobody hears whom he should not",
+		Usage: "make a test call on running switches, and check who hears what in each role",
 		Description: `Makes a call of its own on each switch, between two parties that sound tones, and
 takes it through monitor, coach, barge, somebody walking in, the return to a bridge
 and a take-over. At each step the switch is asked who hears whom. It needs no
