@@ -60,7 +60,7 @@ Redis need the same secret file.`,
 			if err != nil {
 				return err
 			}
-			secret, err := serveSecret(&cfg)
+			secret, err := serveSecret(&cfg, log)
 			if err != nil {
 				return err
 			}
@@ -101,7 +101,7 @@ func serveToken(c *cli.Context, cfg config.Config, log *slog.Logger) (string, er
 }
 
 // serveSecret is what the secret file holds. cfg gets the file's name.
-func serveSecret(cfg *config.Config) (seal.Key, error) {
+func serveSecret(cfg *config.Config, log *slog.Logger) (seal.Key, error) {
 	if cfg.SecretFile == "" {
 		path, err := config.SecretPath(os.Geteuid(), os.Getenv)
 		if err != nil {
@@ -109,7 +109,11 @@ func serveSecret(cfg *config.Config) (seal.Key, error) {
 		}
 		cfg.SecretFile = path
 	}
-	return seal.Load(cfg.SecretFile)
+	key, made, err := seal.Load(cfg.SecretFile)
+	if made {
+		log.Info("secret file created", "file", cfg.SecretFile)
+	}
+	return key, err
 }
 
 func monitorConfig(cfg config.Config, log *slog.Logger) (monitor.Config, error) {
@@ -156,6 +160,9 @@ func serve(ctx context.Context, cfg config.Config, token string, secret seal.Key
 	mc.Policy, mc.Secret, mc.SecretFile = people, secret, cfg.SecretFile
 	mon, err := monitor.New(mc, store)
 	if err != nil {
+		return err
+	}
+	if err := mon.CheckSecret(ctx); err != nil {
 		return err
 	}
 	var secure *tls.Config

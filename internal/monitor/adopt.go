@@ -60,7 +60,10 @@ func (n *node) adopt(ctx context.Context) error {
 		}
 		now := time.Now().UTC()
 		x.Status, x.Ended, x.Reason = wire.Ended, &now, reasonRestarted
-		if n.callLives(x) {
+		switch {
+		case n.disown(x):
+			x.Reason = reasonNotOurs
+		case n.callLives(x):
 			x.Reason = reasonHungUp
 		}
 		lease := n.fence()
@@ -72,6 +75,42 @@ func (n *node) adopt(ctx context.Context) error {
 	n.adoptRooms()
 	n.adoptGuards(ctx)
 	return nil
+}
+
+// disown notes that the leg which the store names for a session is on the switch,
+// and reports whether it is. It is left alone: whoever writes to the store could
+// name a customer's.
+func (n *node) disown(x wire.Session) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l, ok := n.tracker.Leg(x.Channel)
+	if !ok {
+		return false
+	}
+	n.log.Error("a session's leg does not bear a mark that holds: livemon no longer controls it", "session", x.ID, "channel", l.Channel, "name", l.Name)
+	n.disowned = append(slices.DeleteFunc(n.disowned, func(ch string) bool {
+		_, there := n.tracker.Leg(ch)
+		return !there || ch == l.Channel
+	}), l.Channel)
+	return true
+}
+
+// disownedFinding tells of legs that listen, as far as the store knows, and that
+// livemon does not control.
+func (n *node) disownedFinding() (f wire.Finding, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var names []string
+	for _, ch := range n.disowned {
+		if l, there := n.tracker.Leg(ch); there {
+			names = append(names, fmt.Sprintf("%s (%s)", l.Channel, l.Name))
+		}
+	}
+	if len(names) == 0 {
+		return wire.Finding{}, false
+	}
+	return wire.Finding{Node: n.name, Check: "legs", Detail: "sessions' legs whose marks do not hold, and which may still listen: " + strings.Join(names, ", "),
+		Do: "was the secret file changed? Put the former one back and restart, or look whose legs they are and hang up supervisors' with 'fs_cli -x \"uuid_kill CHANNEL\"'"}, true
 }
 
 // sessionLegs returns the legs that are supervisors' by their marks. Of two that

@@ -84,6 +84,7 @@ const (
 	reasonCallOver    = "the customer hung up"
 	reasonNoAnswer    = "the supervisor's telephone did not answer"
 	reasonRestarted   = "it ended while the switch or livemon was away"
+	reasonNotOurs     = "livemon no longer controls its leg: the leg is still on the switch, and does not bear a mark that holds"
 	reasonUnrecorded  = "nothing could be recorded"
 	reasonNotAllowed  = "it is not allowed any more"
 	reasonNoNotice    = "the parties could not be given the notice that is wanted"

@@ -72,7 +72,7 @@ func New(cfg Config, st *state.Store) (*Monitor, error) {
 // live on the switch and in the store, and the next controller takes them over.
 // It does not begin while controllers run that have another secret.
 func (m *Monitor) Run(ctx context.Context) error {
-	if err := m.begin(ctx); err != nil {
+	if err := m.CheckSecret(ctx); err != nil {
 		return err
 	}
 	defer m.withdraw(ctx)
@@ -430,6 +430,9 @@ func (n *node) doctor(ctx context.Context) []wire.Finding {
 			out = append(out, wire.Finding{Node: n.name, Check: "commands", Detail: err.Error(), Do: "see the log of 'serve'"})
 		}
 		return out
+	}
+	if f, ok := n.disownedFinding(); ok {
+		out = append(out, f)
 	}
 	found, err := fsconf.Check(ctx, n.sw(), n.m.cfg.Settings)
 	if err != nil {

@@ -54,6 +54,7 @@ type node struct {
 	byChannel   map[string]*call    // legs that a call cares for
 	byLeg       map[string]*session // supervisors' legs
 	byRoom      map[string]*call
+	disowned    []string                      // channels that the store's sessions had, and whose marks do not hold
 	jobs        map[string]func(reply string) // originates under way: what to do with the answer, with mu held
 	dirtyAgents map[string]*wire.Agent        // not stored yet; nil is a removal
 	dirtyCalls  map[string]*tracker.Call

@@ -22,14 +22,16 @@ type OtherSecretError struct {
 }
 
 func (e *OtherSecretError) Error() string {
-	return fmt.Sprintf("another controller on this Redis has another secret (its fingerprint is %s, that of %s is %s): copy its secret file here, or stop it and wait %v",
-		e.Theirs, e.File, e.Mine, state.SecretTTL)
+	return fmt.Sprintf("another controller on this Redis uses another secret file (fingerprint %s; %s has %s): copy that controller's file to %[2]s, "+
+		"owned by this user and with mode 0600, and start again; 'livemon doctor' on each machine shows its fingerprint", e.Theirs, e.File, e.Mine)
 }
 
-// begin announces the secret for the first time. A store that is away is no
-// reason not to begin: nothing can be taken from it then, and it is asked again.
-func (m *Monitor) begin(ctx context.Context) error {
-	err := m.sameSecret(ctx)
+// CheckSecret announces the secret for the first time, and returns an
+// *OtherSecretError if a running controller has another. Run begins with it. A store
+// that is away is no reason not to begin: nothing can be taken from it then, and it
+// is asked again.
+func (m *Monitor) CheckSecret(ctx context.Context) error {
+	err := m.sameSecret(ctx, true)
 	var other *OtherSecretError
 	if errors.As(err, &other) {
 		return err
@@ -43,7 +45,7 @@ func (m *Monitor) announce(ctx context.Context) error {
 		m.mu.Lock()
 		before := m.otherSecret
 		m.mu.Unlock()
-		err := m.sameSecret(ctx)
+		err := m.sameSecret(ctx, false)
 		var other *OtherSecretError
 		if errors.As(err, &other) && other.Theirs != before {
 			m.log.Error("another controller has another secret", "error", err)
@@ -53,15 +55,12 @@ func (m *Monitor) announce(ctx context.Context) error {
 }
 
 // sameSecret announces the secret, and returns an *OtherSecretError if another
-// one is.
-func (m *Monitor) sameSecret(ctx context.Context) error {
+// one is announced, too.
+func (m *Monitor) sameSecret(ctx context.Context, begins bool) error {
 	mine := m.cfg.Secret.Fingerprint()
-	theirs, err := m.store.AnnounceSecret(ctx, mine)
+	theirs, err := m.store.AnnounceSecret(ctx, m.cfg.Owner, mine, begins)
 	if err != nil {
 		return err
-	}
-	if theirs == mine {
-		theirs = ""
 	}
 	m.mu.Lock()
 	m.otherSecret = theirs
@@ -78,7 +77,7 @@ func (m *Monitor) secretFile() string { return cmp.Or(m.cfg.SecretFile, "this co
 func (m *Monitor) withdraw(ctx context.Context) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer done()
-	if err := m.store.WithdrawSecret(ctx, m.cfg.Secret.Fingerprint()); err != nil {
+	if err := m.store.WithdrawSecret(ctx, m.cfg.Owner, m.cfg.Secret.Fingerprint()); err != nil {
 		m.log.Warn("the secret's announcement could not be withdrawn; it expires by itself", "error", err)
 	}
 }
@@ -86,9 +85,15 @@ func (m *Monitor) withdraw(ctx context.Context) {
 // secretFinding tells whether all controllers have the same secret.
 func (m *Monitor) secretFinding(ctx context.Context) wire.Finding {
 	f := wire.Finding{Check: "secret", OK: true, Detail: "fingerprint " + m.cfg.Secret.Fingerprint() + "; no controller announces another"}
-	if err := m.sameSecret(ctx); err != nil {
+	err := m.sameSecret(ctx, false)
+	var other *OtherSecretError
+	switch {
+	case errors.As(err, &other):
+		f.OK, f.Detail = false, fmt.Sprintf("another controller uses another secret file: its fingerprint is %s, that of %s is %s", other.Theirs, other.File, other.Mine)
+		f.Do = "do not replace a file while sessions run; stop the controller that was added last, copy this one's file to it, and start it again"
+	case err != nil:
 		f.OK, f.Detail = false, err.Error()
-		f.Do = "copy the secret file of one controller to all others, and restart these"
+		f.Do = "see what is said of the state store"
 	}
 	return f
 }

@@ -41,7 +41,7 @@ func TestControllersWithDifferentSecrets(t *testing.T) {
 	}
 	err = second.Run(t.Context())
 	var e *monitor.OtherSecretError
-	if !errors.As(err, &e) || e.Theirs != h.cfg.Secret.Fingerprint() || !strings.Contains(err.Error(), "/var/lib/livemon/secret") || !strings.Contains(err.Error(), "copy its secret file") {
+	if !errors.As(err, &e) || e.Theirs != h.cfg.Secret.Fingerprint() || !strings.Contains(err.Error(), "/var/lib/livemon/secret") || !strings.Contains(err.Error(), "copy that controller's file") {
 		t.Errorf("%v", err)
 	}
 	if f := h.secretFinding(); !f.OK {
@@ -62,15 +62,14 @@ func TestAnotherSecretComesUp(t *testing.T) {
 	h.call("5550100", "1001")
 	s := h.listen("1001", "1002")
 	theirs := seal.Random().Fingerprint()
-	if err := h.redis.Set("livemon:secret", theirs); err != nil {
+	if _, err := h.redis.ZAdd("livemon:secret", float64(time.Now().Add(10*time.Second).UnixMilli()), theirs+":0123456789abcdef"); err != nil {
 		t.Fatal(err)
 	}
-	h.redis.SetTTL("livemon:secret", 10*time.Second)
 	if f := h.secretFinding(); f.OK || !strings.Contains(f.Detail, theirs) || f.Do == "" {
 		t.Errorf("%+v", f)
 	}
 	h.press(s, "4#", wire.Coach)
-	h.redis.FastForward(11 * time.Second)
+	h.redis.Del("livemon:secret") // as it expires
 	if f := h.secretFinding(); !f.OK {
 		t.Errorf("when it has gone: %+v", f)
 	}
@@ -82,4 +81,38 @@ func TestNoSecret(t *testing.T) {
 	if _, err := monitor.New(cfg, nil); err == nil || !strings.Contains(err.Error(), "--secret-file") {
 		t.Errorf("%v", err)
 	}
+}
+
+// A secret file that is lost takes livemon's control of the legs there are: the
+// record and doctor say so, and nobody's leg is touched.
+func TestLostSecret(t *testing.T) {
+	h := build(t)
+	h.call("5550100", "1001")
+	s := h.listen("1001", "1002")
+	h.stop()
+	h.cfg.Secret = seal.Random()
+	h.redis.Del("livemon:secret") // of a controller that was killed, it has expired
+	h.leftAlone(h.start, s.Channel)
+	s = h.await(s.ID, func(s wire.Session) bool { return s.Status == wire.Ended })
+	if !strings.Contains(s.Reason, "no longer controls its leg") {
+		t.Errorf("ended: %q", s.Reason)
+	}
+	legs := func() (found wire.Finding, ok bool) {
+		all, err := h.svc.Doctor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			if f.Check == "legs" {
+				return f, true
+			}
+		}
+		return wire.Finding{}, false
+	}
+	if f, ok := legs(); !ok || f.OK || !strings.Contains(f.Detail, s.Channel) || !strings.Contains(f.Do, "uuid_kill") {
+		t.Errorf("%+v", f)
+	}
+	h.hangup(s.Channel)
+	h.gone(s.Channel)
+	h.until("doctor tells of no leg", func() bool { _, ok := legs(); return !ok })
 }

@@ -27,27 +27,35 @@ type FileError struct {
 
 func (e *FileError) Error() string { return "secret file " + e.Path + ": " + e.Problem }
 
-// Load returns the Key in a file. The file, and its folder, are made with a new
-// one if there is none. A file that others may read, that somebody else owns, or
+// Load returns the Key in a file, and whether it was made for that: the file, and
+// its folder, are made if there are none. The path must be absolute. A file that others may read, that somebody else owns, or
 // that is a link is refused: who knows the key can make himself a session.
-func Load(path string) (Key, error) {
-	k, err := read(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
+func Load(path string) (k Key, made bool, err error) {
+	if !filepath.IsAbs(path) {
+		return Key{}, false, &FileError{path, "give the whole path, from / on"}
+	}
+	if k, err = read(path); !errors.Is(err, fs.ErrNotExist) {
+		return k, false, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return Key{}, fmt.Errorf("secret file: %w", err)
+		return Key{}, false, fmt.Errorf("secret file: %w", err)
 	}
-	if err := create(path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Key{}, fmt.Errorf("secret file: %w", err)
+	err = create(path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return Key{}, false, fmt.Errorf("secret file: %w", err)
 	}
-	return read(path) // another process's, if it was faster
+	made = err == nil
+	k, err = read(path) // another process's, if it was faster
+	return k, made, err
 }
 
 func read(path string) (Key, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ELOOP) {
 		return Key{}, &FileError{path, "it is a link; name the file itself"}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return Key{}, &FileError{path, "this user may not read it; give it to the user that 'livemon serve' runs as, or name another with --secret-file"}
 	}
 	if err != nil {
 		return Key{}, fmt.Errorf("secret file: %w", err)
@@ -61,7 +69,7 @@ func read(path string) (Key, error) {
 		return Key{}, &FileError{path, "it is not a plain file; name another with --secret-file"}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return Key{}, &FileError{path, "others may read or write it; replace it on every controller, or 'chmod 600' it if nobody has"}
+		return Key{}, &FileError{path, "others may read it: 'chmod 600' it, and replace it on every controller if anybody may have read it"}
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && st.Uid != uint32(os.Geteuid()) {
 		return Key{}, &FileError{path, "it belongs to another user; give it to the user that 'livemon serve' runs as"}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -17,16 +18,26 @@ func TestTheFileIsMadeOnceAndForOneUser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "secret")
 	prints := make([]string, 8)
 	var wg sync.WaitGroup
+	var times atomic.Int32
 	for i := range prints {
 		wg.Go(func() {
-			k, err := seal.Load(path)
+			k, made, err := seal.Load(path)
 			if err != nil {
 				t.Error(err)
+			}
+			if made {
+				times.Add(1)
 			}
 			prints[i] = k.Fingerprint()
 		})
 	}
 	wg.Wait()
+	if n := times.Load(); n != 1 {
+		t.Errorf("%d say that they have made it", n)
+	}
+	if _, made, _ := seal.Load(path); made {
+		t.Error("it is made again")
+	}
 	if prints[0] == "" || slices.ContainsFunc(prints, func(s string) bool { return s != prints[0] }) {
 		t.Errorf("%q", prints)
 	}
@@ -52,14 +63,14 @@ func TestFiles(t *testing.T) {
 		return path
 	}
 	digits := strings.Repeat("0a", 32)
-	good, err := seal.Load(write("good", digits+"\n", 0o600))
+	good, _, err := seal.Load(write("good", digits+"\n", 0o600))
 	if err != nil || good.Fingerprint() != seal.NewKey([32]byte(slices.Repeat([]byte{10}, 32))).Fingerprint() {
 		t.Errorf("%v, %v", good, err)
 	}
-	if same, err := seal.Load(write("spaces", "  "+strings.ToUpper(digits)+"\r\n", 0o400)); err != nil || same.Fingerprint() != good.Fingerprint() {
+	if same, _, err := seal.Load(write("spaces", "  "+strings.ToUpper(digits)+"\r\n", 0o400)); err != nil || same.Fingerprint() != good.Fingerprint() {
 		t.Errorf("%v", err)
 	}
-	if long, err := seal.Load(write("long", digits+"0a", 0o600)); err != nil || long.Fingerprint() == good.Fingerprint() {
+	if long, _, err := seal.Load(write("long", digits+"0a", 0o600)); err != nil || long.Fingerprint() == good.Fingerprint() {
 		t.Errorf("%v: more digits make no other key", err)
 	}
 	link := filepath.Join(dir, "link")
@@ -81,8 +92,9 @@ func TestFiles(t *testing.T) {
 		link:                                            "a link",
 		pipe:                                            "not a plain file",
 		dir:                                             "not a plain file",
+		"secret":                                        "the whole path",
 	} {
-		k, err := seal.Load(path)
+		k, _, err := seal.Load(path)
 		var e *seal.FileError
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || !k.IsZero() {
 			t.Errorf("%s: %v", path, err)
@@ -96,11 +108,11 @@ func TestFiles(t *testing.T) {
 		if err := os.Chown(path, 12345, 0); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := seal.Load(path); err == nil || !strings.Contains(err.Error(), "another user") {
+		if _, _, err := seal.Load(path); err == nil || !strings.Contains(err.Error(), "another user") {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, err := seal.Load(filepath.Join(write("file", "", 0o600), "secret")); err == nil {
+	if _, _, err := seal.Load(filepath.Join(write("file", "", 0o600), "secret")); err == nil {
 		t.Error("a folder that is a file")
 	}
 }
