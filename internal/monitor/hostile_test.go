@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"livemon/internal/access"
 	"livemon/internal/fault"
+	"livemon/internal/monitor"
 	"livemon/internal/switchsim"
 	"livemon/internal/wire"
 )
@@ -52,7 +54,7 @@ func TestChosenChannelIDs(t *testing.T) {
 			return r
 		}, id[:min(len(id), 20)]), func(t *testing.T) {
 			t.Parallel()
-			h := build(t)
+			h := buildOffice(t, func(_ *monitor.Config, a *access.Config) { a.Never = access.Never{Marks: []string{"livemon_never"}} })
 			agent := switchsim.Telephone{Number: "1001", Verto: true, Channel: id}
 			if _, err := h.sim.DialFrom(t.Context(), agent, "1003"); err != nil {
 				t.Fatal(err)

@@ -126,7 +126,7 @@ func unseenCall(a wire.Agent) subject { return subject{agent: a, users: []string
 // with a value that matters must not be hidden by one with another.
 func (m *Monitor) allowed(ctx context.Context, actor wire.Actor, action wire.Action, s subject) error {
 	if s.hidden != nil {
-		return &fault.Error{Code: fault.NotAllowed, Op: "check rights", Detail: "whether somebody on this call may not be monitored cannot be read off the switch", Err: s.hidden}
+		return &fault.Error{Code: fault.NotAllowed, Op: "check rights", Detail: "somebody on this call has a channel whose id a command must not hold, so the switch cannot be asked whether nobody may listen to him", Err: s.hidden}
 	}
 	for _, user := range s.users {
 		if err := m.policy.Allowed(ctx, actor, action, s.agent, access.Call{User: user, Others: s.others}); err != nil {

@@ -86,6 +86,9 @@ func (n *node) start(ctx context.Context, agent string, r wire.MonitorRequest, d
 	if err == nil {
 		err = n.permitted(ctx, a, r, channel != "", by)
 	}
+	if err == nil && onCall && r.Follow == wire.FollowCall {
+		err = n.addressable(tc) // rights cannot be looked at where a leg cannot be asked
+	}
 	if err == nil {
 		err = n.listenTo(ctx, by, tc)
 	}
