@@ -99,11 +99,11 @@ type demo struct {
 	sim    *switchsim.Switch
 	client *api.Client
 
-	names map[string]string // channel -> what it is called here
-	legs  map[string]conference.Member
 	wrong int
 
-	mu    sync.Mutex
+	mu    sync.Mutex        // guards what follows
+	names map[string]string // channel -> what it is called here
+	legs  map[string]conference.Member
 	roles []wire.Role // that the supervisor may be heard in now
 	leaks map[string]int
 }
@@ -137,8 +137,10 @@ func (d *demo) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.mu.Lock() // each frame is watched meanwhile
 	d.names[s.Channel] = "supervisor"
 	d.legs[s.Channel] = conference.Member{ID: 3, Party: conference.Supervisor, Session: "s"}
+	d.mu.Unlock()
 	if err := d.show(ctx, "listening", wire.Monitor); err != nil {
 		return err
 	}
@@ -205,8 +207,10 @@ func (d *demo) showReturn(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
+	d.mu.Lock()
 	d.names = map[string]string{call.A: "customer", call.B: "agent"}
 	d.legs = map[string]conference.Member{call.A: {ID: 1, Party: conference.User}, call.B: {ID: 2, Party: conference.Pupil}}
+	d.mu.Unlock()
 	d.mu.Unlock()
 	s, err := d.startListening(ctx)
 	if err != nil {
