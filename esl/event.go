@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -186,8 +187,9 @@ func cutHeader(line []byte) (name, value []byte, ok bool) {
 
 var colonBlank = []byte(": ")
 
-// appendDecoded appends v with its URL escapes decoded. What only looks like an
-// escape stays as it is.
+// appendDecoded appends v with its URL escapes decoded: those that the switch can
+// have written. It leaves a %XX that was in a value as it is, so whoever chooses a
+// channel's id could else choose another one's, by an escape for what needs none.
 func appendDecoded(dst, v []byte) []byte {
 	for {
 		i := bytes.IndexByte(v, '%')
@@ -196,14 +198,21 @@ func appendDecoded(dst, v []byte) []byte {
 		}
 		dst, v = append(dst, v[:i]...), v[i:]
 		if len(v) >= 3 && unhex[v[1]] < 16 && unhex[v[2]] < 16 {
-			dst, v = append(dst, unhex[v[1]]<<4|unhex[v[2]]), v[3:]
-		} else {
-			dst, v = append(dst, '%'), v[1:]
+			if c := unhex[v[1]]<<4 | unhex[v[2]]; c < ' ' || c > '~' || strings.IndexByte(escaped, c) >= 0 {
+				dst, v = append(dst, c), v[3:]
+				continue
+			}
 		}
+		dst, v = append(dst, '%'), v[1:]
 	}
 }
 
-// unhex is the value of each hexadecimal digit, and 16 for everything else.
+// escaped is what the switch escapes besides control characters and what is not
+// ASCII.
+const escaped = " #%&+:;<=>?@[\\]^`{|}\""
+
+// unhex is the value of each hexadecimal digit that the switch writes, and 16 for
+// everything else.
 var unhex = func() (t [256]byte) {
 	for c := range t {
 		t[c] = 16
@@ -212,7 +221,7 @@ var unhex = func() (t [256]byte) {
 		t[c] = c - '0'
 	}
 	for c := byte(0); c < 6; c++ {
-		t['a'+c], t['A'+c] = 10+c, 10+c
+		t['A'+c] = 10 + c
 	}
 	return t
 }()

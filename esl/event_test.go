@@ -25,9 +25,15 @@ func TestParseEvent(t *testing.T) {
 		},
 		{
 			name:    "bad escapes stay",
-			plain:   "Event-Name: X\nA: 100%\nB: %4\nC: %zz%41\nD: %%41\n\n",
+			plain:   "Event-Name: X\nA: 100%\nB: %4\nC: %zz%40\nD: %%40\n\n",
 			headers: []string{"A", "B", "C", "D"},
-			want:    map[string]string{"A": "100%", "B": "%4", "C": "%zzA", "D": "%A"},
+			want:    map[string]string{"A": "100%", "B": "%4", "C": "%zz@", "D": "%@"},
+		},
+		{
+			name:    "escapes that the switch does not write stay",
+			plain:   "Event-Name: X\nA: a1%2Db2%41\nB: a1%2db2\nC: %5f%7e%7E%2e\nD: %c3%B6%3a\n\n",
+			headers: []string{"A", "B", "C", "D"},
+			want:    map[string]string{"A": "a1%2Db2%41", "B": "a1%2db2", "C": "%5f%7e%7E%2e", "D": "%c3\xb6%3a"},
 		},
 		{
 			name:    "names of any characters",
