@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,20 @@ func (h *house) refuses(code fault.Code, chosen string) {
 	}
 }
 
+// marking is a policy by which anybody may listen to calls that bear no mark.
+type marking struct{ monitor.Policy }
+
+func (marking) MarkNames() []string                                     { return []string{"livemon_never"} }
+func (marking) Known(context.Context) (bool, error)                     { return false, nil }
+func (marking) Changed() <-chan struct{}                                { return nil }
+func (marking) Notice(context.Context, wire.Agent) (wire.Notice, error) { return wire.Notice{}, nil }
+func (marking) Allowed(_ context.Context, _ wire.Actor, _ wire.Action, _ wire.Agent, c access.Call) error {
+	if len(c.Marks) > 0 {
+		return fault.New(fault.NotAllowed, "check rights", "the call is marked")
+	}
+	return nil
+}
+
 // TestChosenChannelIDs has end points choose the ids of their channels, as clients
 // of mod_verto do, and telephones where the Call-ID is the channel's id.
 func TestChosenChannelIDs(t *testing.T) {
@@ -54,7 +69,7 @@ func TestChosenChannelIDs(t *testing.T) {
 			return r
 		}, id[:min(len(id), 20)]), func(t *testing.T) {
 			t.Parallel()
-			h := buildOffice(t, func(_ *monitor.Config, a *access.Config) { a.Never = access.Never{Marks: []string{"livemon_never"}} })
+			h := build(t, func(_ *switchsim.Options, c *monitor.Config) { c.Policy = marking{} })
 			agent := switchsim.Telephone{Number: "1001", Verto: true, Channel: id}
 			if _, err := h.sim.DialFrom(t.Context(), agent, "1003"); err != nil {
 				t.Fatal(err)
@@ -134,4 +149,18 @@ func TestRoomCalledAsTheQuestion(t *testing.T) {
 	h.press(s, "4#", wire.Coach)
 	h.leave(h.session(s.ID))
 	h.gone(s.Channel)
+}
+
+// TestChosenSessionIDs rings clients of mod_verto that have chosen their session's
+// id: an agent cannot hide by it.
+func TestChosenSessionIDs(t *testing.T) {
+	h := build(t)
+	for _, session := range []string{"S1", "a b", "a%20b", "zu\u00e9", "x\x01y", strings.Repeat("x", 300)} {
+		h.sim.SetVerto("1001", switchsim.Client{Session: session})
+		c := h.call("5550100", "1001")
+		h.state("1001", wire.OnCall)
+		h.hangup(c.A)
+		h.gone(c.A, c.B)
+		h.state("1001", wire.Idle)
+	}
 }

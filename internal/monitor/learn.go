@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"livemon/esl"
 	"livemon/internal/fsapi"
@@ -176,6 +177,24 @@ func (n *node) askUsers(ctx context.Context) error {
 	return nil
 }
 
+// vertoSession returns the session that a leg of mod_verto leads to, letter by
+// letter. A client chooses its session's id, which an event does not tell exactly
+// where it holds an escape or is long.
+func (n *node) vertoSession(ctx context.Context, leg tracker.VertoLeg) (string, error) {
+	if strings.IndexFunc(leg.Session, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) < 0 {
+		return leg.Session, nil
+	}
+	channel, err := fsapi.ParseChannel(leg.Channel)
+	if err != nil {
+		return leg.Session, nil
+	}
+	dump, err := n.answer(ctx, fsapi.DumpJSON(channel))
+	if get := identity.Dump([]byte(dump)); err == nil && get != nil {
+		return identity.Session(get), nil
+	}
+	return "", err
+}
+
 // maxClients bounds how many users of mod_verto are asked about for one leg that
 // does not name its own.
 const maxClients = 1000
@@ -183,6 +202,10 @@ const maxClients = 1000
 // vertoOwner returns the user whose client a leg of mod_verto leads to, "" if there
 // is none any more. The leg's own word is where the search begins, and no more.
 func (n *node) vertoOwner(ctx context.Context, leg tracker.VertoLeg) (string, error) {
+	session, err := n.vertoSession(ctx, leg)
+	if err != nil {
+		return "", err
+	}
 	serves := func(name string) (bool, error) {
 		user, err := fsapi.ParseUser(name)
 		if err != nil {
@@ -192,7 +215,7 @@ func (n *node) vertoOwner(ctx context.Context, leg tracker.VertoLeg) (string, er
 		if err != nil && !errors.Is(err, esl.ErrReply) {
 			return false, err
 		}
-		return err == nil && identity.Serves(reply, leg.Session), nil
+		return err == nil && identity.Serves(reply, session), nil
 	}
 	for _, user := range leg.Claims {
 		if yes, err := serves(user); yes || err != nil {

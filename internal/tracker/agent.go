@@ -398,7 +398,7 @@ func (t *Tracker) Asks() bool { return len(t.asks) > 0 || len(t.verto) > 0 }
 // says of its owner may be the client's choice.
 type VertoLeg struct {
 	Channel string
-	Session string   // the client's login; not to be part of a command
+	Session string   // the client's login, as printable and short as a name; not to be part of a command
 	Claims  []string // the users (user@domain) that the leg names, of whom one may be the owner
 }
 
@@ -412,7 +412,7 @@ func (t *Tracker) VertoLegs() []VertoLeg {
 }
 
 func (t *Tracker) askVerto(l *leg, session string, get identity.Header) {
-	if session == l.session || len(session) > maxName {
+	if session = name(session); session == l.session {
 		return
 	}
 	l.session = strings.Clone(session)
