@@ -207,10 +207,8 @@ func (d *demo) showReturn(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	d.mu.Lock()
 	d.names = map[string]string{call.A: "customer", call.B: "agent"}
 	d.legs = map[string]conference.Member{call.A: {ID: 1, Party: conference.User}, call.B: {ID: 2, Party: conference.Pupil}}
-	d.mu.Unlock()
 	d.mu.Unlock()
 	s, err := d.startListening(ctx)
 	if err != nil {
