@@ -121,7 +121,7 @@ func Allows(who Listener, speaker wire.Role) bool {
 type TapWish struct {
 	Roles map[string]wire.Role // by session; a line whose session is not in it has to leave
 	Leave map[string]bool      // sessions that have to leave although they still have a role
-	Deaf  bool                 // nobody may hear the call now, nor be heard: it has lost its partner, or an agent whom a moderator muted is on it
+	Deaf  bool                 // nobody may hear the call now, nor be heard: it has lost its partner, or a moderator has muted the agent
 }
 
 // roles returns the role of each line by member id: leavers and lines that nobody

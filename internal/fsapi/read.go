@@ -99,7 +99,7 @@ func DialplanContext(name Value) Line {
 // FileExists asks whether a file is on the switch's machine.
 func FileExists(p Path) Line { return words("file_exists", p.s) }
 
-// Bare asks for a command's usage, which tells whether it is allowed.
+// Bare asks for a command's usage: a command that is not allowed answers so.
 func Bare(command Var) Line { return words(command.s) }
 
 // ChannelsLike asks for the channels whose row holds a channel's id.

@@ -38,7 +38,7 @@ func Headers() []string {
 	}
 }
 
-// proofs are the variables by which mod_sofia says whom it has authenticated.
+// proofs are the variables by which mod_sofia names the user that it has authenticated.
 var proofs = []string{"sip_authorized", "sip_acl_token", "sip_auth_username", "requested_domain_name", "number_alias", "user_name"}
 
 // Caller returns the user (user@domain) that the switch has authenticated on an
@@ -79,7 +79,7 @@ func Claim(get Header) (user, address string) {
 	return User(get("Channel-Presence-ID")), get("variable_sip_network_ip")
 }
 
-// ChoosesNumber reports whether whoever is on the leg chooses its caller ID,
+// ChoosesNumber reports whether the end point on the leg chooses its caller ID,
 // however far the lines to the switch are trusted.
 func ChoosesNumber(get Header) bool {
 	switch get("Caller-Source") {

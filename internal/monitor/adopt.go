@@ -78,8 +78,8 @@ func (n *node) adopt(ctx context.Context) error {
 }
 
 // disown notes that the leg which the store names for a session is on the switch,
-// and reports whether it is. It is left alone: whoever writes to the store could
-// name a customer's.
+// and reports whether it is. It is left alone: somebody who writes to the store
+// could name a customer's.
 func (n *node) disown(x wire.Session) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -149,8 +149,8 @@ func (n *node) dropStray(ctx context.Context, leg tracker.Leg) {
 }
 
 // fromLeg is a session as it goes on. What it is, its leg says; the store adds
-// what was wanted of it and since when. So whoever can write to the store can lend
-// it neither somebody else's rights nor another leg, call or room.
+// what was wanted of it and since when. So somebody who can write to the store can
+// lend it neither somebody else's rights nor another leg, call or room.
 func (n *node) fromLeg(leg tracker.Leg, stored wire.Session, ok bool) wire.Session {
 	x := n.rebuilt(leg)
 	if !ok {

@@ -51,7 +51,7 @@ type caller struct {
 	phone string // where he calls from, as the switch has authenticated it
 	agent string // whom he dialled
 
-	user, domain    string // whom the switch has authenticated on the leg
+	user, domain    string // the user that the switch has authenticated on the leg
 	number, address string // what the leg says of itself; number is empty where it must not count
 }
 

@@ -82,7 +82,7 @@ func (m *Monitor) withdraw(ctx context.Context) {
 	}
 }
 
-// secretFinding tells whether all controllers have the same secret.
+// secretFinding reports whether all controllers have the same secret.
 func (m *Monitor) secretFinding(ctx context.Context) wire.Finding {
 	f := wire.Finding{Check: "secret", OK: true, Detail: "fingerprint " + m.cfg.Secret.Fingerprint() + "; no controller announces another"}
 	err := m.sameSecret(ctx, false)

@@ -212,8 +212,8 @@ func (n *node) reachable(a wire.Agent, tc tracker.Call, onCall bool) error {
 	return n.addressable(tc)
 }
 
-// addressable tells whether a call's legs and room can be named in commands. An
-// end point, or the caller of a conference, may have chosen what they are called.
+// addressable reports why a call's legs or room cannot be named in commands. An end
+// point, or the caller of a conference, may have chosen what they are called.
 func (n *node) addressable(tc tracker.Call) error {
 	if n.isShop(tc.Room) {
 		if _, err := fsapi.ParseRoom(tc.Room); err != nil {
