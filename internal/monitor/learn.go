@@ -101,7 +101,7 @@ func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 			snap.Users = reply
 		}
 	}
-	rooms := map[string]bool{}
+	inTheWay, rooms := strings.HasPrefix(string(snap.Conferences), roomInTheWay), map[string]bool{}
 	for _, ch := range tracker.ChannelIDs(snap.Channels) {
 		channel, err := fsapi.ParseChannel(ch)
 		if err != nil {
@@ -112,9 +112,11 @@ func (n *node) read(ctx context.Context) (tracker.Snapshot, error) {
 			return tracker.Snapshot{}, err
 		}
 		snap.Vars[ch] = tracker.DumpVars([]byte(dump))
-		rooms[tracker.DumpRoom([]byte(dump))] = true
+		if inTheWay {
+			rooms[tracker.DumpRoom([]byte(dump))] = true
+		}
 	}
-	if strings.HasPrefix(string(snap.Conferences), roomInTheWay) {
+	if inTheWay {
 		var err error
 		if snap.Conferences, err = readRooms(ask, rooms); err != nil {
 			return tracker.Snapshot{}, err
